@@ -1,0 +1,67 @@
+import type { GoalId } from './goal.ts'
+import type { RunId } from './run.ts'
+import type { TaskId } from './task.ts'
+
+/**
+ * Everything that happens, in one list: what the type is called and what its data holds.
+ * Events are for people and programs that watch; no state is derived from them.
+ */
+export interface EventData {
+  'goal.added': { number: number; text: string }
+  'goal.steered': { text: string }
+  'goal.paused': { by: string }
+  'goal.resumed': { by: string }
+  'goal.met': { outcome: string }
+  'goal.dropped': { outcome: string }
+  'goal.quarantined': { error: string }
+  'goal.reported': { file: string }
+  'goal.landed': { branch: string; commit: string; how: string }
+  'goal.undone': { branch: string; commit: string }
+  'plan.requested': { version: number }
+  'plan.refused': { version: number; reasons: string[] }
+  'plan.proposed': { version: number; tasks: number }
+  'plan.activated': { version: number; tasks: number }
+  'task.added': { label: string; title: string }
+  'task.moved': { label: string; from: string; to: string; reason: string | null }
+  'run.started': { label: string; attempt: number; agent: string; purpose: string }
+  'run.sessionOpened': { sessionId: string; resumed: boolean }
+  'run.updated': { kind: string; text: string }
+  'run.usageReported': { inputTokens: number; outputTokens: number }
+  'run.captured': { commit: string; files: number }
+  'run.ended': { label: string; attempt: number; outcome: string; failure: string | null; note: string | null }
+  'proof.started': { label: string; commit: string }
+  'proof.checked': { label: string; check: string; passed: boolean; durationMs: number }
+  'proof.recorded': { label: string; proofId: string; kind: string; passed: boolean }
+  'review.ended': { label: string; findings: number; reviewer: string }
+  'landing.started': { label: string; branch: string }
+  'landing.ended': { label: string; branch: string; state: string; commit: string | null; note: string | null }
+  'ask.opened': { number: number; kind: string; question: string }
+  'ask.answered': { number: number; choice: string | null; text: string | null; by: string }
+  'ask.mooted': { number: number }
+  'daemon.started': { version: string }
+  'daemon.stopped': { signal: string }
+  'daemon.reconciled': { runs: number; worktrees: number; processes: number }
+}
+
+export type EventType = keyof EventData
+
+export interface NewEvent<T extends EventType = EventType> {
+  type: T
+  goalId?: GoalId | null
+  taskId?: TaskId | null
+  runId?: RunId | null
+  data: EventData[T]
+}
+
+/** An event as kept: ids rise without gaps being promised, so `id > cursor` is the whole of what is new. */
+export type StoredEvent = {
+  [T in EventType]: {
+    id: number
+    at: number
+    type: T
+    goalId: GoalId | null
+    taskId: TaskId | null
+    runId: RunId | null
+    data: EventData[T]
+  }
+}[EventType]

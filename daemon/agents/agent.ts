@@ -1,0 +1,157 @@
+import type { FailureClass, Usage } from '../../core/run.ts'
+
+/**
+ * Drives one external agent program through one session.
+ *
+ * `end_turn` proves nothing: what the agent did is captured and verified by the daemon. The
+ * driver promises: one process group per run, owned until `stop` returns; prompts of a session
+ * one after the other; every update handed to `onUpdate` in order; silence measured on semantic
+ * progress; the raw wire kept; no process of the run alive after `stop`.
+ */
+export interface AgentDriver {
+  /**
+   * Starts the program and opens (or, with `sessionId`, loads) a session.
+   *
+   * The launcher waits until `onSpawned` has resolved (pid and start time stored) before it
+   * becomes the agent. Faults: agent_unavailable (cannot start), agent_protocol,
+   * session_lost (the session cannot be loaded; start a fresh one), provider_refused.
+   */
+  open(spec: AgentSpec, hooks: AgentHooks): Promise<AgentSession>
+}
+
+export interface AgentSpec {
+  runId: string
+  profile: AgentProfile
+  /** Where it works. */
+  worktree: string
+  /** Its private HOME; kept between runs of the same task so that a session can be loaded. */
+  home: string
+  tmp: string
+  /** Resume this one instead of starting another. */
+  sessionId: string | null
+  /** The model it talks to, if the profile takes one. */
+  model: ModelAccess | null
+  /** Beside PATH and what the profile sets: ports, the goal's environment. */
+  env: Readonly<Record<string, string>>
+  /** MCP servers given to the session. */
+  mcpServers: readonly { name: string; url: string; headers: Record<string, string> }[]
+  /** The raw wire goes here, one JSON line per message, `>` or `<` in front. */
+  wireFile: string
+  silenceMs: number
+}
+
+/** Where a model can be reached and with what. In later versions always the gateway with a run's token. */
+export interface ModelAccess {
+  api: 'anthropic' | 'openai-responses' | 'openai-chat' | 'google'
+  baseUrl: string
+  key: string
+  model: string
+}
+
+export interface AgentHooks {
+  /** Called once, before the program runs. */
+  onSpawned(process: { pid: number; pidStart: string }): Promise<void>
+  onUpdate(update: AgentUpdate): void
+  /** The broker's answer to a permission request: the id of one of the options, or undefined to cancel. May take days. */
+  onPermission(request: PermissionRequest, signal: AbortSignal): Promise<string | undefined>
+}
+
+export type AgentUpdate =
+  | { kind: 'text' | 'thought'; text: string }
+  | {
+      kind: 'tool'
+      id: string
+      title: string
+      status: 'pending' | 'running' | 'done' | 'failed'
+      paths: string[]
+      command: string | null
+    }
+  | { kind: 'plan'; entries: { text: string; status: string }[] }
+  | { kind: 'usage'; usage: Usage }
+  | { kind: 'notice'; text: string }
+
+export interface PermissionRequest {
+  toolCallId: string
+  /** Never empty: a title, else the kind of tool. */
+  title: string
+  kind: 'read' | 'edit' | 'delete' | 'move' | 'search' | 'execute' | 'fetch' | 'mcp' | 'other'
+  /** Absolute. */
+  paths: string[]
+  command: string | null
+  /** As the agent sent them, for the record and the fingerprint. */
+  rawInput: unknown
+  options: { id: string; kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always'; label: string }[]
+}
+
+export interface AgentSession {
+  readonly sessionId: string
+  /** Whether a later process may load this session. */
+  readonly resumable: boolean
+  /**
+   * Sends a prompt and waits for the turn's end. Calls are serialised; a prompt given while a turn
+   * runs follows it. Faults: agent_crashed, agent_silent, agent_protocol, provider_limited
+   * (details.retryAt where known), provider_refused, provider_unavailable.
+   */
+  prompt(text: string): Promise<TurnEnd>
+  /** Asks the agent to end the running turn. */
+  cancel(): Promise<void>
+  /** Cancel → close → TERM → KILL on the group, then on whatever still carries the run's id. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+export interface TurnEnd {
+  stopReason: 'end_turn' | 'max_tokens' | 'refusal' | 'cancelled' | 'other'
+  /** The agent's last words, at most a few thousand characters. */
+  text: string
+  toolCalls: number
+  usage: Usage
+}
+
+/** A program that speaks ACP, as data. */
+export interface AgentProfile {
+  name: string
+  /** For people: `pi 0.87.1`. */
+  title: string
+  /** argv; the first word is found on PATH or in Claw's node_modules. */
+  command: readonly [string, ...string[]]
+  /** Written into the private HOME before the start: relative path → content. */
+  files(context: ProfileContext): Record<string, string>
+  env(context: ProfileContext): Record<string, string>
+  /** ACP session mode to set after the session is open. */
+  mode: string | null
+  /** Which of the model's APIs it can be pointed at, best first; empty: it needs its own login. */
+  apis: readonly ModelAccess['api'][]
+  /** One credential file of the agent's own login, relative to the owner's HOME, shared writable with the run. */
+  credentialFile: string | null
+  quirks: AgentQuirks
+}
+
+export interface ProfileContext {
+  home: string
+  worktree: string
+  model: ModelAccess | null
+}
+
+export interface AgentQuirks {
+  /** The permission request comes without a preceding tool_call, without a title, or with arguments in it. */
+  loosePermissionTitles: boolean
+  /** A child of a cancelled command lives on until the session is closed, or even longer. */
+  leavesChildren: boolean
+  /** A model error ends the turn as if all were well: empty text and no tool call is then a provider failure. */
+  swallowsModelErrors: boolean
+  /** Ignores SIGTERM for seconds: go to KILL at once. */
+  ignoresTerm: boolean
+  /** usage in the prompt's answer: sum of the turn, of the session so far, of the last model call, or none. */
+  usage: 'turn' | 'session' | 'last-call' | 'none'
+  /** The session can be loaded (session/load), resumed without replay, or neither. */
+  resume: 'load' | 'resume' | 'none'
+  /** MCP servers over HTTP can be given to a session. */
+  mcp: boolean
+}
+
+/** How a fault or a turn's end counts. */
+export interface RunVerdict {
+  failure: FailureClass
+  note: string
+  retryAt: number | null
+}
