@@ -51,6 +51,8 @@ export const Ask = z.object({
   /** open, answered, or moot: what it was about is gone. */
   state: z.enum(['open', 'answered', 'moot']),
   answer: Answer.nullable(),
+  /** When the answer was acted upon; an answer is acted upon once. */
+  settledAt: z.int().nullable(),
   createdAt: z.int(),
 })
 export type Ask = z.infer<typeof Ask>

@@ -54,12 +54,12 @@ export const PlanDraft = z.object({
 })
 export type PlanDraft = z.infer<typeof PlanDraft>
 
-/** draft: returned; refused: vetting sent it back; proposed: waits for the owner; active: being worked on. */
-export const PlanState = z.enum(['draft', 'refused', 'proposed', 'active', 'replaced'])
+/** drafting: asked for or being vetted; refused: sent back with reasons; proposed: waits for the owner; active: being worked on. */
+export const PlanState = z.enum(['drafting', 'refused', 'proposed', 'active', 'replaced'])
 export type PlanState = z.infer<typeof PlanState>
 
 export const PLAN_MOVES = {
-  draft: ['refused', 'proposed', 'active', 'replaced'],
+  drafting: ['refused', 'proposed', 'replaced'],
   refused: ['replaced'],
   proposed: ['active', 'refused', 'replaced'],
   active: ['replaced'],
@@ -72,13 +72,18 @@ export const Plan = z.object({
   /** From 1; a plan is replaced as a whole. */
   version: z.int(),
   state: PlanState,
-  draft: PlanDraft,
+  /** Null while the brain has not answered; a plan file stands here from the start. */
+  draft: PlanDraft.nullable(),
   /** 'owner' for a plan file, else the brain's name. */
   author: z.string(),
+  /** What this version was asked for beside the goal: the owner's later words. */
+  request: z.array(z.string()),
   /** Why it was refused; empty otherwise. */
   reasons: z.array(z.string()),
+  /** What each check did on the base commit, for people; one line each. */
+  baseline: z.array(z.string()),
   /** The commit the baseline was run on. */
-  baseCommit: z.string(),
+  baseCommit: z.string().nullable(),
   createdAt: z.int(),
 })
 export type Plan = z.infer<typeof Plan>

@@ -1,0 +1,151 @@
+/**
+ * Everything an owner may change. Every key has a default and a sentence; an empty file is a whole
+ * configuration. docs/CONFIG.md is generated from here.
+ */
+import { z } from 'zod'
+import { Autonomy, Land } from '../core/goal.ts'
+
+/** An ACP program that Claw has no profile for. */
+export const CustomAgent = z.strictObject({
+  command: z.array(z.string()).min(1).describe('The program and its arguments; it must speak ACP on stdin and stdout.'),
+  env: z.record(z.string(), z.string()).default({}).describe('Its environment, beside what Claw sets.'),
+  apis: z
+    .array(z.enum(['anthropic', 'openai-responses', 'openai-chat', 'google']))
+    .default([])
+    .describe('Model APIs it can be pointed at through its own variables.'),
+  mode: z.string().nullable().default(null).describe('ACP session mode to set.'),
+})
+
+export const ModelConfig = z.strictObject({
+  provider: z
+    .enum(['anthropic', 'openai', 'openai-chat', 'google'])
+    .describe(
+      'Which API: Anthropic Messages, OpenAI Responses, OpenAI Chat Completions (any compatible server), Gemini.',
+    ),
+  model: z.string().min(1).describe('The model, in the provider’s spelling.'),
+  baseUrl: z.string().url().nullable().default(null).describe('Another server than the provider’s own.'),
+  key: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Where the key is: `env:NAME` or `file:/path`. Null: the provider’s usual variable.'),
+})
+export type ModelConfig = z.infer<typeof ModelConfig>
+
+export const Config = z.strictObject({
+  http: z
+    .strictObject({
+      port: z
+        .int()
+        .min(0)
+        .max(65535)
+        .default(0)
+        .describe('Port on 127.0.0.1; 0 takes a free one, written to daemon.json.'),
+    })
+    .prefault({}),
+  runs: z
+    .strictObject({
+      max: z.int().min(1).max(64).default(4).describe('Agents working at the same time, over all goals.'),
+      perRepositoryMax: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(8)
+        .describe('Agents working at the same time in one repository.'),
+      silenceSeconds: z
+        .int()
+        .min(10)
+        .max(86400)
+        .default(600)
+        .describe('A run that shows no progress for so long is stopped and tried again.'),
+      softFailuresMax: z
+        .int()
+        .min(1)
+        .max(50)
+        .default(5)
+        .describe('Failures in a row that do not count (transport, environment, conflicts) before the owner is asked.'),
+    })
+    .prefault({}),
+  goals: z
+    .strictObject({
+      land: Land.default('branch').describe(
+        'How results reach you: kept as a branch, fast-forwarded into the target, or as a pull request.',
+      ),
+      autonomy: Autonomy.default('ask-plan').describe(
+        'When you are asked: before the work, before the landing, or only when something is wrong.',
+      ),
+      attemptsMax: z.int().min(1).max(20).default(4).describe('Failed attempts at a task before you are asked.'),
+      minutesMax: z
+        .number()
+        .positive()
+        .nullable()
+        .default(null)
+        .describe('Minutes of work per goal before you are asked.'),
+    })
+    .prefault({}),
+  agents: z
+    .strictObject({
+      default: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('The agent to use; null takes the first that is installed and has a model or login.'),
+      order: z
+        .array(z.string())
+        .default(['claude', 'codex', 'goose', 'pi'])
+        .describe(
+          'Preference among installed agents, when none is named; also the order in which another one is tried.',
+        ),
+      perAgentMax: z
+        .record(z.string(), z.int().min(1))
+        .default({})
+        .describe('At most so many runs of one agent at the same time.'),
+      custom: z.record(z.string(), CustomAgent).default({}).describe('Other ACP programs by a name of yours.'),
+      allowCommands: z
+        .array(z.string())
+        .default([])
+        .describe('Commands that an agent that asks may run without you, by their first words: `npm test`.'),
+    })
+    .prefault({}),
+  model: ModelConfig.nullable()
+    .default(null)
+    .describe('The model for agents that take one; null: from the keys in the environment.'),
+  brain: z
+    .strictObject({
+      model: ModelConfig.nullable()
+        .default(null)
+        .describe('The model that plans and reviews; null: the same as `model`.'),
+      agent: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('An installed agent as the brain, when you have a subscription and no key.'),
+      review: z.boolean().default(true).describe('Whether a fresh model reads each change besides the checks.'),
+    })
+    .prefault({}),
+  sandbox: z
+    .strictObject({
+      kind: z
+        .enum(['auto', 'bubblewrap', 'none'])
+        .default('auto')
+        .describe('auto: the best that works here; none: you accept that agents see what you see.'),
+    })
+    .prefault({}),
+  checks: z
+    .strictObject({
+      outputMaxMb: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(100)
+        .describe('Output of one check that is kept; more ends the check.'),
+      parallelMax: z.int().min(1).max(64).default(2).describe('Verifications at the same time.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('How much is logged.'),
+    })
+    .prefault({}),
+})
+export type Config = z.infer<typeof Config>

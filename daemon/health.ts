@@ -1,0 +1,16 @@
+/** What the daemon found when it started, for `npm start`, `claw status` and `doctor`. */
+export interface Health {
+  version: string
+  pid: number
+  startedAt: number
+  home: string
+  url: string
+  node: string
+  agents: { name: string; title: string; found: boolean; words: string }[]
+  brain: string
+  model: string | null
+  sandbox: { name: string; words: string }
+  memory: string
+  goals: { open: number; waiting: number }
+  runs: number
+}
