@@ -1,0 +1,163 @@
+import type { Generated, Kysely, Selectable, Transaction } from 'kysely'
+
+/** The columns as SQLite holds them; JSON as text, truth as 0 and 1. The migrations are the source. */
+export interface Tables {
+  repository: { id: string; path: string | null; url: string | null; gitDir: string; createdAt: number }
+  goal: {
+    id: string
+    number: number
+    text: string
+    branch: string
+    repositoryId: string
+    targetBranch: string
+    baseCommit: string | null
+    land: string
+    autonomy: string
+    limits: string
+    agent: string | null
+    source: string
+    state: string
+    quarantine: string | null
+    wakeAt: number | null
+    reportFile: string | null
+    outcome: string | null
+    createdAt: number
+    endedAt: number | null
+    idempotencyKey: string | null
+  }
+  plan: {
+    id: string
+    goalId: string
+    version: number
+    state: string
+    draft: string | null
+    author: string
+    request: string
+    reasons: string
+    baseline: string
+    baseCommit: string | null
+    createdAt: number
+  }
+  task: {
+    id: string
+    goalId: string
+    planId: string
+    number: number
+    spec: string
+    state: string
+    baseCommit: string | null
+    commit: string | null
+    worktree: string | null
+    workFailures: number
+    softFailures: number
+    next: string | null
+    notBefore: number | null
+    reason: string | null
+    createdAt: number
+    endedAt: number | null
+  }
+  run: {
+    id: string
+    taskId: string
+    goalId: string
+    attempt: number
+    purpose: string
+    agent: string
+    state: string
+    outcome: string | null
+    failure: string | null
+    note: string | null
+    worktree: string
+    pid: number | null
+    pidStart: string | null
+    sessionId: string | null
+    turns: number
+    commit: string | null
+    usage: string
+    startedAt: number
+    endedAt: number | null
+  }
+  proof: {
+    id: string
+    kind: string
+    goalId: string
+    taskId: string | null
+    runId: string | null
+    contract: string
+    base: string
+    commit: string
+    tree: string
+    results: string
+    guards: string
+    review: string | null
+    passed: number
+    sandbox: string
+    createdAt: number
+  }
+  landing: {
+    id: string
+    goalId: string
+    taskId: string | null
+    state: string
+    branch: string
+    onto: string
+    commit: string
+    merged: string | null
+    proofId: string | null
+    note: string | null
+    createdAt: number
+    endedAt: number | null
+  }
+  ask: {
+    id: string
+    number: number
+    kind: string
+    goalId: string
+    taskId: string | null
+    runId: string | null
+    question: string
+    detail: string
+    choices: string
+    freeText: number
+    fingerprint: string | null
+    state: string
+    answer: string | null
+    settledAt: number | null
+    createdAt: number
+  }
+  steer: {
+    id: Generated<number>
+    goalId: string
+    taskId: string | null
+    text: string
+    by: string
+    createdAt: number
+    takenAt: number | null
+  }
+  event: {
+    id: Generated<number>
+    at: number
+    type: string
+    goalId: string | null
+    taskId: string | null
+    runId: string | null
+    data: string
+  }
+  job: {
+    id: Generated<number>
+    name: string
+    key: string
+    data: string
+    runAt: number
+    seq: number
+    tries: number
+    lastError: string | null
+  }
+  setting: { name: string; value: string }
+}
+
+/** Reads and single writes outside a transaction. */
+export type Db = Kysely<Tables>
+/** Inside one: everything or nothing. Never use the outer `Db` while one is open, they share a connection. */
+export type Tx = Transaction<Tables>
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>
