@@ -1,0 +1,61 @@
+/**
+ * daemon.json: where the running daemon listens and the token that opens it.
+ *
+ * Written whole or not at all, readable by its owner only. A file that outlived its daemon (kill -9)
+ * is an ordinary sight: whoever reads it asks whether the process and the port still answer.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { z } from 'zod'
+
+export const DaemonFile = z.object({
+  port: z.int().min(1).max(65535),
+  token: z.string().min(16),
+  pid: z.int().positive(),
+  startedAt: z.int(),
+  version: z.string(),
+})
+export type DaemonFile = z.infer<typeof DaemonFile>
+
+/** How the daemon's process says why it went: configuration that must be mended, or another one holds the home. */
+export const DAEMON_EXIT = { config: 78, locked: 75 } as const
+
+/** A fresh token: 256 bits, for one life of the daemon. */
+export function newToken(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/** When it returns, the file is there whole, mode 0600. */
+export function writeDaemonFile(file: string, content: DaemonFile): void {
+  const draft = `${file}.${content.pid}.new`
+  rmSync(draft, { force: true })
+  // `wx`: never into a file or link that somebody else has laid there.
+  const handle = openSync(draft, 'wx', 0o600)
+  try {
+    writeSync(handle, `${JSON.stringify(content, null, 2)}\n`)
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+  renameSync(draft, file)
+}
+
+/** Undefined when there is none or it cannot be understood: both mean that no daemon can be reached by it. */
+export function findDaemonFile(file: string): DaemonFile | undefined {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+  try {
+    return DaemonFile.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+/** Removes the file if it is still the one that this daemon wrote; a successor's stays. */
+export function removeDaemonFile(file: string, mine: Pick<DaemonFile, 'token'>): void {
+  if (findDaemonFile(file)?.token === mine.token) rmSync(file, { force: true })
+}
