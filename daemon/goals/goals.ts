@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Autonomy, GoalSource, Land } from '../../core/goal.ts'
 import { PlanDraft } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
-import type { GoalSummary, GoalView, ReviewView } from './views.ts'
+import type { GoalSummary, GoalView, ReviewView, TaskView } from './views.ts'
 
 /** What an owner says to add a goal. Everything but the text has a default. */
 export const NewGoal = z.strictObject({
@@ -32,6 +32,7 @@ export interface Goals {
   add(input: NewGoalInput): Promise<GoalSummary>
   list(filter?: { state?: 'open' | 'ended' | 'all' }): Promise<GoalSummary[]>
   show(goal: string): Promise<GoalView>
+  showTask(task: string): Promise<TaskView>
   /** To a goal: replanned with it. To a task: told to its running agent, or kept for the next run. Answers how it is passed on. */
   steer(goalOrTask: string, text: string, by: string): Promise<'planner' | 'run' | 'next-run'>
   pause(goal: string, by: string): Promise<void>
