@@ -5,7 +5,10 @@ import { at, listAt, pieces, textAt, textOf } from './peek.ts'
 export const anthropicApi: Api = {
   name: 'anthropic',
   read(body, context) {
-    const messages = listAt(body, 'messages').map(readMessage)
+    // Claude Code tells its environment in a `system` message among the others.
+    const isSystem = (message: unknown) => at(message, 'role') === 'system'
+    const sent = listAt(body, 'messages')
+    const messages = sent.filter((message) => !isSystem(message)).map(readMessage)
     const all = listAt(body, 'tools')
       // Tools that the provider itself runs (web search) have no schema and are none of ours.
       .filter((tool) => at(tool, 'input_schema') !== undefined)
@@ -24,7 +27,10 @@ export const anthropicApi: Api = {
       api: 'anthropic',
       ...context,
       model: textAt(body, 'model'),
-      system: textOf(at(body, 'system')),
+      system: [at(body, 'system'), ...sent.filter(isSystem).map((message) => at(message, 'content'))]
+        .map(textOf)
+        .filter((text) => text !== '')
+        .join('\n'),
       messages,
       tools,
       ...(jsonSchema === undefined ? {} : { jsonSchema }),

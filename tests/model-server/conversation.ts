@@ -20,9 +20,10 @@ export function lastUserText(request: ModelRequest): string {
   return withoutInjections(request.messages.findLast(isSpoken)?.text ?? '')
 }
 
-/** Tool calls since that text: how far a piece of work has come. */
-export function stepsTaken(request: ModelRequest): number {
-  const from = request.messages.findLastIndex(isSpoken) + 1
+/** Tool calls since the latest prompt, or the latest that matches: how far a piece of work has come. */
+export function stepsTaken(request: ModelRequest, since?: RegExp): number {
+  const isStart = (message: ModelMessage) => isSpoken(message) && (!since || message.text.search(since) >= 0)
+  const from = request.messages.findLastIndex(isStart) + 1
   return request.messages.slice(from).reduce((sum, message) => sum + message.toolCalls.length, 0)
 }
 

@@ -46,14 +46,15 @@ export function say(text: string): Script {
 
 /**
  * A piece of work: one tool call per answer, then the last words. Where it stands is the number of
- * tool calls since the latest prompt, so a session that was killed and loaded goes on with the next step.
+ * tool calls since the latest prompt, or, with `since`, the latest prompt that matches: then a session that
+ * was killed, loaded and told to go on continues with the step it had come to.
  * Words in front of a call are said together with it. A caller that offers no tools (a session's title
  * is wanted, say) gets the last words at once.
  */
-export function work(steps: readonly Step[]): Script {
+export function work(steps: readonly Step[], { since }: { since?: RegExp } = {}): Script {
   const { turns, last } = intoTurns(steps)
   return (request) => {
-    const next = request.tools.length > 0 ? turns[stepsTaken(request)] : undefined
+    const next = request.tools.length > 0 ? turns[stepsTaken(request, since)] : undefined
     return next ? { tools: next } : { say: last }
   }
 }
