@@ -1,0 +1,71 @@
+/**
+ * Which model, where, and with which key. Pure: keys and key files are handed in.
+ *
+ * Used for the brain and for the agents that take a model, so that both read the same config alike.
+ */
+import type { ModelConfig } from '../../config/schema.ts'
+import type { ModelBrainConfig } from './brain-wire.ts'
+
+export interface Secrets {
+  /** Environment variables of the daemon's. */
+  env: Readonly<Record<string, string | undefined>>
+  /** The text of a key file; undefined where it cannot be read. */
+  readFile(path: string): string | undefined
+}
+
+export type ModelFound = { model: ModelBrainConfig } | { missing: string }
+
+type Provider = ModelConfig['provider']
+
+/** The variables that hold each provider's key, the usual one first. */
+export const KEY_VARIABLES = {
+  anthropic: ['ANTHROPIC_API_KEY'],
+  openai: ['OPENAI_API_KEY'],
+  'openai-chat': ['OPENAI_API_KEY'],
+  google: ['GEMINI_API_KEY', 'GOOGLE_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY'],
+} as const satisfies Record<Provider, readonly string[]>
+
+/** Taken when the owner gave a key and named no model. */
+export const MODEL_DEFAULTS = {
+  anthropic: 'claude-sonnet-5-5',
+  openai: 'gpt-6-astra',
+  google: 'gemini-pro-latest',
+} as const satisfies Partial<Record<Provider, string>>
+
+/** The model that the config names; null: the first provider whose key is in the environment. */
+export function findModel(wanted: ModelConfig | null, secrets: Secrets): ModelFound {
+  if (wanted) return findNamed(wanted, secrets)
+  for (const provider of ['anthropic', 'openai', 'google'] as const) {
+    const key = findInEnv(KEY_VARIABLES[provider], secrets)
+    if (key !== undefined) return { model: { provider, model: MODEL_DEFAULTS[provider], key } }
+  }
+  return { missing: 'no model is configured, and no key of a known provider is in the environment' }
+}
+
+function findNamed(wanted: ModelConfig, secrets: Secrets): ModelFound {
+  const key = findKey(wanted, secrets)
+  if (typeof key !== 'string') return key
+  const { provider, model, baseUrl } = wanted
+  return { model: { provider, model, key, ...(baseUrl !== null && { baseUrl: baseUrl.replace(/\/+$/, '') }) } }
+}
+
+function findKey({ key, provider, baseUrl }: ModelConfig, secrets: Secrets): string | { missing: string } {
+  if (key === null) {
+    const names = KEY_VARIABLES[provider]
+    const found = findInEnv(names, secrets)
+    // A server of the owner's own often wants no key; the SDKs do.
+    if (found === undefined && baseUrl !== null) return 'none'
+    return found ?? { missing: `the model ${provider} is configured, and ${names[0]} is not set` }
+  }
+  const [, kind, rest = ''] = /^(env|file):(.+)$/.exec(key) ?? []
+  if (kind === 'env') return findInEnv([rest], secrets) ?? { missing: `${rest} is not set` }
+  if (kind === 'file') {
+    const text = secrets.readFile(rest)?.trim()
+    return text || { missing: `the key file ${rest} cannot be read or is empty` }
+  }
+  return { missing: 'the key in the config is neither `env:NAME` nor `file:/path`' }
+}
+
+function findInEnv(names: readonly string[], { env }: Secrets): string | undefined {
+  return names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== '')
+}
