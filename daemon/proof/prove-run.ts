@@ -1,0 +1,241 @@
+import type { Goal } from '../../core/goal.ts'
+import { newId } from '../../core/id.ts'
+import type { PlanDraft } from '../../core/plan.ts'
+import type { CheckResult, Contract, GuardFinding, Proof, Review } from '../../core/proof.ts'
+import type { Run, RunId } from '../../core/run.ts'
+import { type Task, taskLabel } from '../../core/task.ts'
+import type { World } from '../../core/world.ts'
+import { openAsk } from '../inbox/ask.ts'
+import { failTask } from '../orchestrator/fail-task.ts'
+import { send } from '../orchestrator/jobs.ts'
+import type { Queue } from '../store/queue.ts'
+import { addEvent, addProof, getGoal, getPlan, getRun, getTask, listProofs, moveTask } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
+import type { FileChange, Repository } from '../worktrees/worktree.ts'
+
+/** What verification of one commit came to. */
+export interface Verified {
+  tree: string
+  results: CheckResult[]
+  /** Findings of the verifier itself: check definitions that the commit changes. */
+  guards: GuardFinding[]
+  sandbox: string
+}
+
+export interface VerifyInput {
+  repository: Repository
+  contract: Contract
+  base: string
+  commit: string
+  /** Names the verification in logs, process environments and output files. */
+  tag: string
+  onChecked?(result: CheckResult): void
+}
+
+export interface ProveDeps {
+  store: Store
+  queue: Queue
+  world: World
+  desk: RepositoryDesk
+  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
+  guard(input: { task: Task; contract: Contract; changes: FileChange[]; diff: string }): GuardFinding[]
+  /** Null where there is no reviewer. */
+  review(
+    input: { task: Task; goal: Goal; contract: Contract; diff: string; results: CheckResult[]; guards: GuardFinding[] },
+    signal: AbortSignal,
+  ): Promise<Review | null>
+  feedback(results: CheckResult[], guards: GuardFinding[]): string
+  attempts: { softFailuresMax: number }
+}
+
+/** What a task was promised to be, from its plan. */
+export function contractOf(task: Task, draft: PlanDraft): Contract {
+  return {
+    checks: task.spec.checks,
+    overlay: task.spec.overlay,
+    footprint: task.spec.footprint,
+    sharedPaths: draft.sharedPaths,
+  }
+}
+
+/**
+ * The job behind a task in state `proving`: the daemon runs the task's checks on the captured commit in a
+ * clean checkout, guards the diff, has it reviewed, and records a proof. Only then may the task land.
+ */
+export function createProveRun(deps: ProveDeps) {
+  const { store, queue, world } = deps
+
+  return async function proveRun(runId: RunId, signal: AbortSignal): Promise<void> {
+    const run = await getRun(store.db, runId)
+    const task = await getTask(store.db, run.taskId)
+    const goal = await getGoal(store.db, run.goalId)
+    if (task.state !== 'proving' || run.commit === null || task.commit !== run.commit) return
+    const draft = (await getPlan(store.db, task.planId)).draft
+    if (!draft || task.baseCommit === null) throw new Error(`task ${task.id} is proving without a plan or a base`)
+    const proof = (await findProof(run)) ?? (await makeProof({ run, task, goal, draft }, signal))
+    await conclude(proof, { run, task, goal })
+  }
+
+  async function findProof(run: Run): Promise<Proof | undefined> {
+    return (await listProofs(store.db, { taskId: run.taskId })).find(
+      (proof) => proof.kind === 'task' && proof.runId === run.id && proof.commit === run.commit,
+    )
+  }
+
+  async function makeProof(
+    { run, task, goal, draft }: { run: Run; task: Task; goal: Goal; draft: PlanDraft },
+    signal: AbortSignal,
+  ): Promise<Proof> {
+    const label = taskLabel(goal.number, task.number)
+    const about = { goalId: goal.id, taskId: task.id, runId: run.id }
+    const base = task.baseCommit!
+    const commit = run.commit!
+    const repository = await deps.desk.get(goal.repositoryId)
+    const contract = contractOf(task, draft)
+    await store.transaction((tx) =>
+      addEvent(tx, world.clock.now(), { type: 'proof.started', ...about, data: { label, commit } }),
+    )
+    const changes = await repository.changes(base, commit)
+    const diff = await repository.diff(base, commit)
+    const guards = deps.guard({ task, contract, changes, diff })
+    const verified = await deps.verify(
+      {
+        repository,
+        contract,
+        base,
+        commit,
+        tag: `${run.id}/proof`,
+        onChecked: (result) => {
+          world.log.info(
+            { task: label, check: result.name, passed: result.passed, ms: Math.round(result.durationMs) },
+            'check ended',
+          )
+        },
+      },
+      signal,
+    )
+    const found = [...guards, ...verified.guards]
+    const passed =
+      verified.results.every((result) => result.passed) &&
+      found.every((finding) => finding.level !== 'stop') &&
+      verified.results.length > 0
+    // A reviewer costs money: only what the checks let through is read.
+    const review = passed
+      ? await deps.review({ task, goal, contract, diff, results: verified.results, guards: found }, signal)
+      : null
+    const proof: Proof = {
+      id: newId('proof', world.clock.now()),
+      kind: 'task',
+      ...about,
+      contract,
+      base,
+      commit,
+      tree: verified.tree,
+      results: verified.results,
+      guards: found,
+      review,
+      passed,
+      sandbox: verified.sandbox,
+      createdAt: world.clock.now(),
+    }
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      await addProof(tx, proof)
+      for (const result of proof.results) {
+        await addEvent(tx, now, {
+          type: 'proof.checked',
+          ...about,
+          data: { label, check: result.name, passed: result.passed, durationMs: result.durationMs },
+        })
+      }
+      if (review)
+        await addEvent(tx, now, {
+          type: 'review.ended',
+          ...about,
+          data: { label, findings: review.findings.length, reviewer: review.reviewer },
+        })
+      await addEvent(tx, now, {
+        type: 'proof.recorded',
+        ...about,
+        data: { label, proofId: proof.id, kind: 'task', passed },
+      })
+    })
+    return proof
+  }
+
+  /** What follows from a proof, in one transaction with the task's move. */
+  async function conclude(proof: Proof, { run, task, goal }: { run: Run; task: Task; goal: Goal }): Promise<void> {
+    const label = taskLabel(goal.number, task.number)
+    const reviewedBefore = (await listProofs(store.db, { taskId: task.id })).some(
+      (other) =>
+        other.id !== proof.id &&
+        other.review !== null &&
+        other.review.findings.some((finding) => finding.class === 'fix'),
+    )
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      const fresh = await getTask(tx, task.id)
+      if (fresh.state !== 'proving' || fresh.commit !== run.commit) return
+      if (!proof.passed) {
+        await failTask(tx, queue, world, {
+          task: fresh,
+          goal,
+          failure: 'work',
+          feedback: deps.feedback(proof.results, proof.guards),
+          note: describeFailure(proof),
+          softFailuresMax: deps.attempts.softFailuresMax,
+        })
+        return
+      }
+      const fixes = proof.review?.findings.filter((finding) => finding.class === 'fix') ?? []
+      if (fixes.length > 0 && !reviewedBefore) {
+        // One round: a reviewer never runs out of wishes.
+        await failTask(tx, queue, world, {
+          task: fresh,
+          goal,
+          failure: 'work',
+          feedback: `The checks pass. A reviewer read your change and asks for this:\n\n${fixes.map((finding) => `- ${finding.path ? `${finding.path}: ` : ''}${finding.detail}`).join('\n')}`,
+          note: 'sent back by the reviewer',
+          softFailuresMax: deps.attempts.softFailuresMax,
+        })
+        return
+      }
+      const questions = [
+        ...proof.guards
+          .filter((finding) => finding.level === 'ask')
+          .map((finding) => `- ${finding.path ? `\`${finding.path}\`: ` : ''}${finding.detail}`),
+        ...(proof.review?.findings ?? [])
+          .filter((finding) => finding.class === 'ask')
+          .map((finding) => `- Reviewer: ${finding.path ? `\`${finding.path}\`: ` : ''}${finding.detail}`),
+      ]
+      if (questions.length > 0) {
+        await moveTask(tx, now, task.id, 'blocked', { reason: 'waits for your word on what it changed' })
+        await openAsk(tx, now, {
+          kind: proof.guards.some((finding) => finding.level === 'ask') ? 'guard' : 'review',
+          goalId: goal.id,
+          taskId: task.id,
+          runId: run.id,
+          question: `Task ${label} passes its checks, but changed more than was agreed. Accept it?`,
+          detail: questions.join('\n'),
+          choices: [
+            { id: 'accept', label: 'Accept it' },
+            { id: 'reject', label: 'Send it back (say what is wrong)' },
+            { id: 'drop-task', label: 'Give the task up' },
+          ],
+          freeText: true,
+        })
+        return
+      }
+      await moveTask(tx, now, task.id, 'landing')
+      await send(queue, tx, 'land', goal.id)
+    })
+  }
+}
+
+function describeFailure(proof: Proof): string {
+  const red = proof.results.filter((result) => !result.passed).map((result) => result.name)
+  if (red.length > 0) return `check failed: ${red.join(', ')}`
+  const stop = proof.guards.find((finding) => finding.level === 'stop')
+  return stop ? stop.detail : 'nothing was checked'
+}

@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { World } from '../../core/world.ts'
+import { type CommandEnd, runCommand } from '../processes/run-command.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { Recipe } from './recipe.ts'
+import { cacheEnvironment } from './toolchain.ts'
+
+/** A checkout and the folders that belong to it alone. All exist. */
+export interface Room {
+  checkout: string
+  home: string
+  tmp: string
+  /** Toolchain caches (see dependency-cache.ts). */
+  toolchain: string
+}
+
+export interface ShellOptions {
+  room: Room
+  /** Given to a shell at the top of the checkout. */
+  command: string
+  recipe: Recipe
+  network: boolean
+  timeoutMs: number
+  /** Unique to this command; whatever carries it is dead when the command has ended. */
+  runId: string
+  env?: Readonly<Record<string, string>>
+  outputBytesMax?: number
+  signal?: AbortSignal | undefined
+  onOutput?(chunk: Buffer): void | Promise<void>
+}
+
+/** Runs a shell command confined to a room. An exit code is an answer, not a fault. */
+export type ConfinedShell = (options: ShellOptions) => Promise<CommandEnd>
+
+export interface ConfinedShellDeps {
+  world: World
+  sandbox: Sandbox
+  /** The daemon's PATH. */
+  path: string
+  /** Toolchains in the owner's HOME that stay visible (findToolchains), and Claw's clones. */
+  readable: readonly string[]
+  /** From toolchainEnvironment. */
+  toolchainEnv: Readonly<Record<string, string>>
+}
+
+/**
+ * The one way in which set-up commands and checks are run: environment from nothing, private
+ * HOME and TMPDIR, no network unless said. With bash a failure inside a pipe or before a `;`
+ * counts; with a bare sh only the latter.
+ */
+export function createConfinedShell(deps: ConfinedShellDeps): ConfinedShell {
+  const { world, sandbox } = deps
+  const bash = deps.path.split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, 'bash')))
+  return async (options) => {
+    const { room } = options
+    const argv: [string, ...string[]] = bash
+      ? ['bash', '--noprofile', '--norc', '-eo', 'pipefail', '-c', options.command]
+      : ['sh', '-ec', options.command]
+    const confined = sandbox.confine(argv, {
+      cwd: room.checkout,
+      writable: [room.checkout, room.home, room.tmp, room.toolchain],
+      readable: deps.readable,
+      hidden: [],
+      network: options.network ? 'host' : 'none',
+      env: { ...roomEnvironment(deps, room, options.recipe, options.network), ...options.env },
+    })
+    return await runCommand(
+      { clock: world.clock },
+      {
+        argv: confined.argv,
+        env: confined.env,
+        cwd: room.checkout,
+        runId: options.runId,
+        timeoutMs: options.timeoutMs,
+        outputBytesMax: options.outputBytesMax ?? 0,
+        signal: options.signal,
+        ...(options.onOutput ? { onOutput: options.onOutput } : {}),
+      },
+    )
+  }
+}
+
+/** The whole environment of what runs in a room; agents get it too. */
+export function roomEnvironment(
+  deps: Pick<ConfinedShellDeps, 'path' | 'toolchainEnv'>,
+  room: Room,
+  recipe: Recipe,
+  network: boolean,
+): Record<string, string> {
+  return {
+    ...deps.toolchainEnv,
+    ...cacheEnvironment(room.toolchain, recipe.ecosystems),
+    ...(network ? {} : OFFLINE),
+    PATH: [...recipe.pathFolders.map((folder) => join(room.checkout, folder)), deps.path].join(delimiter),
+    HOME: room.home,
+    TMPDIR: room.tmp,
+    CI: '1',
+    TERM: 'dumb',
+    NO_COLOR: '1',
+  }
+}
+
+/** Says at once what would otherwise be a long wait for a network that is not there. */
+const OFFLINE = {
+  CARGO_NET_OFFLINE: 'true',
+  GOPROXY: 'off',
+  npm_config_offline: 'true',
+  PIP_NO_INDEX: '1',
+  UV_OFFLINE: '1',
+}
