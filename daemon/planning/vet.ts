@@ -18,14 +18,16 @@ export interface PlanFacts {
   agents: readonly string[]
   /** Globs that no task may change. */
   footprintForbidden?: readonly string[]
-  /** Keys of tasks that are done and stay done in a new plan. */
+  /** Keys of tasks that are done: they may be needed, stand in the draft or not, and are not vetted again. */
   finished?: readonly string[]
 }
 
 /** Reasons beyond this many help nobody. */
 const REASONS_MAX = 40
 
-export function vetPlan(draft: PlanDraft, facts: PlanFacts): string[] {
+export function vetPlan(whole: PlanDraft, facts: PlanFacts): string[] {
+  const done = new Set(facts.finished)
+  const draft = { ...whole, tasks: whole.tasks.filter((task) => !done.has(task.key)) }
   const reasons = [
     ...vetKeys(draft, facts),
     ...vetGoalChecks(draft),
@@ -41,11 +43,6 @@ function vetKeys({ tasks }: PlanDraft, { finished = [] }: PlanFacts): string[] {
   const keys = tasks.map((task) => task.key)
   const twice = [...new Set(keys.filter((key, index) => keys.indexOf(key) !== index))]
   const reasons = twice.map((key) => `Two tasks have the key "${key}"; each task needs a key of its own.`)
-  for (const key of keys.filter((key) => finished.includes(key))) {
-    reasons.push(
-      `The key "${key}" belongs to a task that is finished; leave that task out, or give new work a new key.`,
-    )
-  }
   const known = [...keys, ...finished]
   for (const task of tasks) {
     for (const need of task.needs.filter((need) => !known.includes(need))) {
