@@ -27,6 +27,8 @@ export interface AgentSpec {
   /** Its private HOME; kept between runs of the same task so that a session can be loaded. */
   home: string
   tmp: string
+  /** What it may read although the sandbox hides it: the repository's git folder, so that `git diff` works. */
+  readable?: readonly string[]
   /** Resume this one instead of starting another. */
   sessionId: string | null
   /** The model it talks to, if the profile takes one. */
@@ -114,7 +116,9 @@ export interface AgentProfile {
   title: string
   /** argv; the first word is found on PATH or in Claw's node_modules. */
   command: readonly [string, ...string[]]
-  /** Written into the private HOME before the start: relative path → content. */
+  /** Other programs it needs, found the same way. */
+  programs?: readonly string[]
+  /** Written into the private HOME before the start: relative path → content; a `#!` script is made executable. */
   files(context: ProfileContext): Record<string, string>
   env(context: ProfileContext): Record<string, string>
   /** ACP session mode to set after the session is open. */
@@ -124,6 +128,8 @@ export interface AgentProfile {
   /** One credential file of the agent's own login, relative to the owner's HOME, shared writable with the run. */
   credentialFile: string | null
   quirks: AgentQuirks
+  /** Where the program notes a failure of the model that it ends a turn without mentioning; null: there was none. */
+  lastError?(session: { home: string; sessionId: string }): string | null
 }
 
 export interface ProfileContext {

@@ -1,0 +1,72 @@
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import { Fault } from '../../core/fault.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { AgentSpec } from './agent.ts'
+import { shareCredential, writeHomeFiles } from './private-home.ts'
+import type { Programs } from './programs.ts'
+
+export interface PrepareDeps {
+  sandbox: Sandbox
+  programs: Programs
+  ownerHome: string
+  /** What every agent may read although it lies in a hidden folder: the owner's toolchains. */
+  readable: readonly string[]
+}
+
+/**
+ * Makes everything ready for an agent to be started: its files in the private HOME, its
+ * environment from nothing, its command line inside the sandbox. Starts nothing.
+ *
+ * Faults: agent_unavailable where a program of it is not installed.
+ */
+export function prepareRun(
+  deps: PrepareDeps,
+  spec: AgentSpec,
+): { argv: [string, ...string[]]; env: Record<string, string> } {
+  const { profile, home, worktree, tmp, model } = spec
+  const [name, ...args] = profile.command
+  const found = [name, ...(profile.programs ?? [])].map((wanted) => {
+    const program = deps.programs.find(wanted)
+    if (program) return program
+    throw new Fault('agent_unavailable', `${profile.title} is not installed: there is no ${wanted} on the PATH`, {
+      hint: `Install ${wanted}, or choose another agent; \`claw doctor\` lists them.`,
+    })
+  })
+  const context = { home, worktree, model }
+  writeHomeFiles(home, profile.files(context))
+  const credential =
+    profile.credentialFile !== null && model === null
+      ? shareCredential(home, deps.ownerHome, profile.credentialFile)
+      : null
+
+  const env: Record<string, string> = {
+    PATH: deps.programs.path,
+    LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    NO_COLOR: '1',
+    SHELL: '/bin/sh',
+    // The repository can be read and not written; git then does without its locks.
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_TERMINAL_PROMPT: '0',
+    ...spec.env,
+    ...profile.env(context),
+    HOME: home,
+    TMPDIR: tmp,
+  }
+  const gitFile = join(worktree, '.git')
+  return deps.sandbox.confine([...found[0]!.argv, ...args], {
+    cwd: worktree,
+    writable: [worktree, home, tmp, ...(credential ? [credential] : [])],
+    readable: [
+      ...found.flatMap((program) => program.readable),
+      ...deps.readable,
+      ...(spec.readable ?? []),
+      // Which repository a worktree belongs to is not the agent's to change. A link is left alone: it could name anything.
+      ...(lstatSync(gitFile, { throwIfNoEntry: false })?.isFile() ? [gitFile] : []),
+    ],
+    hidden: [],
+    network: 'host',
+    env,
+  })
+}

@@ -1,0 +1,68 @@
+import { chmodSync, existsSync, renameSync, statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+
+/**
+ * The raw conversation with an agent, one message per line, kept for the day when something has
+ * to be explained. Bounded: at `bytesMax` the file becomes `<file>.1` (replacing an older one).
+ *
+ * Losing a line of it must never stop a run: write errors end the log, not the run.
+ */
+export interface WireLog {
+  /** Resolves when there is room for more; lines are written in order. */
+  add(mark: '>' | '<' | '!' | '#', line: string): Promise<void> | undefined
+  /** Everything has been written when this resolves. */
+  close(): Promise<void>
+}
+
+const WAITING_BYTES_MAX = 1024 * 1024
+
+export function openWireLog(file: string, bytesMax: number): WireLog {
+  let waiting: string[] = []
+  let waitingBytes = 0
+  let flushing: Promise<void> | undefined
+  let handle: FileHandle | undefined
+  let size = existsSync(file) ? statSync(file).size : 0
+  let broken = false
+
+  async function flush(): Promise<void> {
+    try {
+      while (waiting.length > 0 && !broken) {
+        const text = waiting.join('')
+        waiting = []
+        waitingBytes = 0
+        if (size > 0 && size + text.length > bytesMax) {
+          await handle?.close()
+          handle = undefined
+          if (existsSync(file)) renameSync(file, `${file}.1`)
+          size = 0
+        }
+        if (!handle) {
+          handle = await open(file, 'a', 0o600)
+          chmodSync(file, 0o600)
+        }
+        size += (await handle.write(text)).bytesWritten
+      }
+    } catch {
+      broken = true
+      waiting = []
+    } finally {
+      flushing = undefined
+    }
+  }
+
+  return {
+    add(mark, line) {
+      if (broken) return undefined
+      const text = `${mark}${line}\n`
+      waiting.push(text)
+      waitingBytes += text.length
+      flushing ??= flush()
+      return waitingBytes > WAITING_BYTES_MAX ? flushing : undefined
+    },
+    async close() {
+      while (flushing) await flushing
+      broken = true
+      await handle?.close().catch(() => {})
+    },
+  }
+}
