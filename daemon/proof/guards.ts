@@ -1,9 +1,9 @@
 import type { TaskKind } from '../../core/plan.ts'
 import type { Contract, GuardFinding } from '../../core/proof.ts'
-import { LOCKFILES } from '../worktrees/recipe-infer.ts'
+import { isInside, isLockfile } from '../planning/footprint.ts'
 import type { FileChange } from '../worktrees/worktree.ts'
 import { type FileDiff, readDiff } from './diff.ts'
-import { isWithinGlobs } from './footprint.ts'
+
 import { secretIn } from './secrets.ts'
 import { countTests, isAssertion, isTestPath, mayHoldTests } from './test-code.ts'
 
@@ -57,8 +57,7 @@ function emptyDiff({ kind, changes }: GuardInput): GuardFinding[] {
 function outsideFootprint({ changes, contract }: GuardInput): GuardFinding[] {
   const allowed = [...contract.footprint, ...contract.sharedPaths]
   const overlay = new Set(contract.overlay.map((file) => file.path))
-  const isAllowed = (path: string) =>
-    LOCKFILES.has(path.slice(path.lastIndexOf('/') + 1)) || overlay.has(path) || isWithinGlobs(path, allowed)
+  const isAllowed = (path: string) => isLockfile(path) || overlay.has(path) || isInside(path, allowed)
   return changes
     .flatMap((change) =>
       change.kind === 'renamed' && change.from !== null ? [change.from, change.path] : [change.path],
@@ -141,7 +140,7 @@ function conflictMarkers(diffs: readonly FileDiff[]): GuardFinding[] {
 
 function secrets(diffs: readonly FileDiff[]): GuardFinding[] {
   return diffs.flatMap((diff) => {
-    if (LOCKFILES.has(diff.path.slice(diff.path.lastIndexOf('/') + 1))) return []
+    if (isLockfile(diff.path)) return []
     return diff.added.flatMap((line): GuardFinding[] => {
       const found = secretIn(line.text)
       if (!found) return []

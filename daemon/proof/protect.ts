@@ -1,7 +1,8 @@
 import { parse as parseToml, stringify as stringifyToml } from 'smol-toml'
 import type { Contract, GuardFinding } from '../../core/proof.ts'
+import { isInside } from '../planning/footprint.ts'
 import type { FileChange } from '../worktrees/worktree.ts'
-import { isNamedBy, isWithinGlobs } from './footprint.ts'
+import { isNamedBy } from './named-by.ts'
 import { knowsFamily, type Protection, protectionOf, scriptsNamedIn } from './protected-files.ts'
 
 /**
@@ -65,7 +66,7 @@ export function protect(input: ProtectInput): ProtectAnswer {
     const isScript = scripts.includes(path)
     const named =
       isNamedBy(path, input.contract.footprint) ||
-      (isScript && isWithinGlobs(path, input.contract.footprint.filter(isNarrow)))
+      (isScript && isInside(path, input.contract.footprint.filter(isNarrow)))
     if (named) {
       tell(path, 'note', `${path} says how checks run; the plan names it, so the change counted`)
       continue
@@ -118,7 +119,7 @@ function protectionFor(
   input: Pick<ProtectInput, 'protectedFiles'>,
   scripts: readonly string[],
 ): Protection | undefined {
-  if (scripts.includes(path) || isWithinGlobs(path, input.protectedFiles)) return { how: 'whole', family: 'any' }
+  if (scripts.includes(path) || isInside(path, input.protectedFiles)) return { how: 'whole', family: 'any' }
   return protectionOf(path)
 }
 

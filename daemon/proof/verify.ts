@@ -101,7 +101,6 @@ export function createVerifier(deps: {
         worktree: checkout.room.checkout,
         toolchain: checkout.room.toolchain,
         recipe,
-        gitDir: options.repository.gitDir,
         ...(options.ownerCheckout === undefined ? {} : { ownerCheckout: options.ownerCheckout }),
         ...(options.signal ? { signal: options.signal } : {}),
         run: ({ command, network, timeoutSeconds }) =>

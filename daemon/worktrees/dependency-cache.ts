@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, readlink, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -35,8 +35,6 @@ export interface PrepareOptions {
   toolchain: string
   /** Runs one command confined, in the worktree, with the checkout's environment. */
   run: RunSetup
-  /** Claw's clone: dependency folders are written to its `info/exclude`, so that no capture takes them up. */
-  gitDir?: string
   /** Where the recipe's envFiles are copied from. */
   ownerCheckout?: string
   signal?: AbortSignal
@@ -130,7 +128,10 @@ export function createDependencyCache(deps: {
     const folders: string[] = []
     for (const folder of recipe.dependencyFolders) {
       const found = await lstat(await placeOf(worktree, folder)).catch(() => undefined)
-      if (found?.isDirectory()) folders.push(folder)
+      if (!found?.isDirectory()) continue
+      folders.push(folder)
+      // The owner's own ignore rules may not know the folder; no capture and no clean takes it up.
+      await writeFile(join(worktree, folder, '.gitignore'), '*\n')
     }
     const caches = KEPT_CACHES.filter((name) => existsSync(join(toolchain, name)))
     const making = join(dir, `${MAKING}${randomUUID()}`)
@@ -174,7 +175,6 @@ export function createDependencyCache(deps: {
     prune,
     async prepare(options) {
       const { recipe, worktree } = options
-      if (options.gitDir) keepOutOfGit(options.gitDir, [...recipe.dependencyFolders, ...recipe.envFiles])
       await copyEnvFiles(options)
       if (recipe.setup.length === 0) return { how: 'nothing', key: '' }
       const key = await cacheKey(recipe, worktree, stamp)
@@ -210,17 +210,6 @@ export async function cacheKey(recipe: Recipe, worktree: string, stamp: string):
     add(found.isSymbolicLink() ? await readlink(file) : found.isFile() ? await readFile(file) : 'folder')
   }
   return hash.digest('hex').slice(0, 32)
-}
-
-/** Names folders in the clone's own ignore file, once. The owner's `.gitignore` is not touched. */
-export function keepOutOfGit(gitDir: string, paths: readonly string[]): void {
-  const file = join(gitDir, 'info', 'exclude')
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const known = new Set(text.split('\n'))
-  const missing = paths.map((path) => `/${path.replace(/[*?[\]!#\\ ]/g, '\\$&')}`).filter((line) => !known.has(line))
-  if (missing.length === 0) return
-  mkdirSync(dirname(file), { recursive: true })
-  appendFileSync(file, `${text === '' || text.endsWith('\n') ? '' : '\n'}${missing.join('\n')}\n`)
 }
 
 async function copyEnvFiles({ recipe, worktree, ownerCheckout }: PrepareOptions): Promise<void> {

@@ -1,4 +1,5 @@
 import { parse as parseToml } from 'smol-toml'
+import { isLockfile } from '../planning/footprint.ts'
 import { type Ecosystem, type Recipe, SETUP_SECONDS } from './recipe.ts'
 
 /**
@@ -23,31 +24,12 @@ export function inferRecipe(files: readonly string[], contents: Readonly<Record<
     pathFolders: all('pathFolders'),
     envFiles: [],
     suggestedChecks: all('suggestedChecks').slice(0, CHECKS_MAX),
-    sharedPaths: files.filter((path) => LOCKFILES.has(baseName(path))),
+    sharedPaths: files.filter(isLockfile),
     protectedFiles: [],
   }
 }
 
 const CHECKS_MAX = 12
-
-export const LOCKFILES: ReadonlySet<string> = new Set([
-  'package-lock.json',
-  'npm-shrinkwrap.json',
-  'pnpm-lock.yaml',
-  'yarn.lock',
-  'bun.lock',
-  'bun.lockb',
-  'uv.lock',
-  'poetry.lock',
-  'Pipfile.lock',
-  'pdm.lock',
-  'go.sum',
-  'go.work.sum',
-  'Cargo.lock',
-  'gradle.lockfile',
-  'composer.lock',
-  'Gemfile.lock',
-])
 
 const READ = new Set([
   'package.json',

@@ -1,13 +1,5 @@
 import picomatch from 'picomatch'
 
-/** Whether a path matches one of the globs. A folder's name stands for what is in it; dot files count. */
-export function isWithinGlobs(path: string, globs: readonly string[]): boolean {
-  return globs.some((glob) => {
-    const clean = glob.replace(/^\.\//, '').replace(/\/$/, '')
-    return path === clean || path.startsWith(`${clean}/`) || picomatch.isMatch(path, clean, { dot: true })
-  })
-}
-
 /**
  * Whether the globs speak of this very file: its path, or a pattern whose last part holds a piece
  * of its name (`vitest.config.*`). `**`, `src/**` and `*.json` cover a file without naming it.
