@@ -1,0 +1,144 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '../../core/fault.ts'
+import { CHANGES_ARGS, readChanges } from './file-changes.ts'
+import { parts, revision, stderrOf } from './git.ts'
+import type { OwnGit } from './own-git.ts'
+import type { Capture, CaptureOptions, FileChange, Identity } from './worktree.ts'
+
+/**
+ * Turns what lies in a worktree into a commit.
+ *
+ * Believes the files and nothing else: git runs on the clone with an index of Claw's own, so an agent's
+ * commits, branches, staged or hidden entries, and its `.git` file make no difference. A capture never
+ * loses a file silently: what git would leave out although it is not ignored (a repository inside the
+ * worktree, files in the place of a submodule) is refused with path_unsafe, naming it.
+ */
+export interface CaptureDeps {
+  git: OwnGit
+  index: string
+  now(): number
+}
+
+export async function captureWorktree(
+  { git, index, now }: CaptureDeps,
+  options: CaptureOptions & { author: Identity },
+): Promise<Capture | undefined> {
+  const base = revision(options.base)
+  const parents = [base, ...(options.mergedParents ?? [])]
+  // From the base each time, so that what was captured once and is ignored since is left out again.
+  // In a merge the index holds the other side too, as `startMerge` left it.
+  if (parents.length === 1)
+    await git(['read-tree', '--reset', base], { indexFile: index, workTree: options.path, cwd: options.path })
+  const tree = await treeOfFiles(git, index, options.path)
+  const changes = await changesBetween(git, base, tree)
+  refuseEmbedded(changes, await submodulesOf(git, changes, parents), options.path)
+  if (changes.length === 0 && parents.length === 1) return undefined
+
+  const message = composeMessage(options.message, options.trailers)
+  const commit = await commitTree(git, { tree, parents, message, identity: options.author, at: now() })
+  await git(['update-ref', revision(options.ref), commit])
+  return { commit, tree, changes }
+}
+
+/** The tree of everything in the worktree that git does not ignore; `index` is brought up to date with it. */
+export async function treeOfFiles(git: OwnGit, index: string, path: string): Promise<string> {
+  const place = { indexFile: index, workTree: path, cwd: path }
+  await refuseHiddenFiles(git, index, path)
+  try {
+    await git(['add', '-A', '--', '.'], place)
+  } catch (error) {
+    // Without a commit an embedded repository cannot even be recorded.
+    if (/does not have a commit checked out/.test(stderrOf(error))) {
+      const others = await git(['ls-files', '--others', '--exclude-standard', '-z'], place)
+      throw embedded(
+        parts(others.out).filter((name) => name.endsWith('/')),
+        path,
+      )
+    }
+    throw error
+  }
+  return (await git(['write-tree'], place)).text
+}
+
+export async function changesBetween(git: OwnGit, from: string, to: string): Promise<FileChange[]> {
+  return readChanges((await git([...CHANGES_ARGS, revision(from), revision(to)])).out)
+}
+
+export async function commitTree(
+  git: OwnGit,
+  options: { tree: string; parents: readonly string[]; message: string; identity: Identity; at: number },
+): Promise<string> {
+  const args = ['commit-tree', revision(options.tree), ...options.parents.flatMap((parent) => ['-p', revision(parent)])]
+  const { text } = await git(args, {
+    input: options.message.replaceAll('\0', ''),
+    identity: { ...options.identity, at: options.at },
+  })
+  return text
+}
+
+export function composeMessage(message: string, trailers: readonly string[]): string {
+  const lines = trailers.map((line) => line.replace(/\s+/g, ' ').trim())
+  return `${[message.trimEnd(), lines.join('\n')].filter((part) => part !== '').join('\n\n')}\n`
+}
+
+/** Gitlinks among the changes that a side of the history already has as submodules. */
+async function submodulesOf(git: OwnGit, changes: FileChange[], parents: string[]): Promise<Set<string>> {
+  const links = changes.filter((change) => change.mode === '160000')
+  const known = new Set<string>()
+  if (links.length === 0) return known
+  for (const parent of parents) {
+    const paths = links.flatMap(({ path, from }) => (from ? [path, from] : [path]))
+    const listed = await git(['ls-tree', '-z', revision(parent), '--', ...paths])
+    for (const line of parts(listed.out)) {
+      const [head = '', path = ''] = line.split('\t')
+      if (head.startsWith('160000 ')) known.add(path)
+    }
+  }
+  return known
+}
+
+function refuseEmbedded(changes: FileChange[], submodules: Set<string>, path: string): void {
+  const planted = changes.filter(
+    ({ mode, path: at, from }) => mode === '160000' && !submodules.has(at) && !(from && submodules.has(from)),
+  )
+  if (planted.length > 0)
+    throw embedded(
+      planted.map((change) => change.path),
+      path,
+    )
+}
+
+/**
+ * Git records a submodule's place as one commit and never looks at files there. A worktree's submodules
+ * are not set up, so files without a repository around them would be lost with the worktree.
+ */
+async function refuseHiddenFiles(git: OwnGit, index: string, path: string): Promise<void> {
+  // Submodules are declared in this file; most repositories have none and pay one lstat.
+  const declared = await lstat(join(path, '.gitmodules')).catch(() => undefined)
+  if (!declared) return
+  const { out } = await git(['ls-files', '-s', '-z'], { indexFile: index })
+  for (const line of parts(out)) {
+    if (!line.startsWith('160000 ')) continue
+    const place = line.slice(line.indexOf('\t') + 1)
+    const names = await readdir(join(path, place)).catch((): string[] => [])
+    if (names.length > 0 && !names.includes('.git')) {
+      throw new Fault(
+        'path_unsafe',
+        `${place} is a submodule, and there are files in its place that git cannot record`,
+        {
+          hint: `Move the files out of ${place}.`,
+          details: { path, paths: [place] },
+        },
+      )
+    }
+  }
+}
+
+function embedded(paths: string[], path: string): Fault {
+  const names = paths.map((name) => name.replace(/\/$/, ''))
+  return new Fault('path_unsafe', `There is a git repository inside the worktree: ${names.slice(0, 5).join(', ')}`, {
+    hint: `Remove the .git folder in it, or the whole of it, or have git ignore it.`,
+    details: { path, paths: names },
+  })
+}
