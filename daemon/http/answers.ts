@@ -1,0 +1,120 @@
+/** What the routes answer, as schemas: for the served description. The annotations hold them to the real types. */
+import { z } from 'zod'
+import { Ask } from '../../core/ask.ts'
+import { Goal } from '../../core/goal.ts'
+import { Landing } from '../../core/landing.ts'
+import { Plan } from '../../core/plan.ts'
+import { CheckResult, Proof } from '../../core/proof.ts'
+import { Run } from '../../core/run.ts'
+import { Task } from '../../core/task.ts'
+import type { GoalSummary, GoalView, ReviewView, TaskView } from '../goals/views.ts'
+import type { Health } from '../health.ts'
+
+const status = z.enum([
+  'planning',
+  'waiting on you',
+  'waiting',
+  'working',
+  'landing',
+  'reporting',
+  'paused',
+  'stuck',
+  'met',
+  'dropped',
+])
+
+const summary = {
+  goal: Goal,
+  status,
+  words: z.string(),
+  repository: z.string().nullable(),
+  tasks: z.object({ total: z.int(), done: z.int(), running: z.int(), failed: z.int() }),
+  openAsks: z.int(),
+}
+
+export const GoalSummarySchema: z.ZodType<GoalSummary> = z.object(summary)
+
+export const TaskViewSchema: z.ZodType<TaskView> = z.object({
+  label: z.string(),
+  task: Task,
+  runs: z.array(Run),
+  proofs: z.array(Proof),
+  needs: z.array(z.string()),
+})
+
+export const GoalViewSchema: z.ZodType<GoalView> = z.object({
+  ...summary,
+  plan: Plan.nullable(),
+  versions: z.array(
+    z.object({ version: z.int(), state: z.string(), reasons: z.array(z.string()), author: z.string() }),
+  ),
+  taskViews: z.array(TaskViewSchema),
+  landings: z.array(Landing),
+  proofs: z.array(Proof),
+  asks: z.array(Ask),
+  usage: z.object({
+    inputTokens: z.int(),
+    cachedTokens: z.int(),
+    outputTokens: z.int(),
+    usd: z.number().nullable(),
+  }),
+})
+
+export const ReviewViewSchema: z.ZodType<ReviewView> = z.object({
+  title: z.string(),
+  diff: z.string(),
+  changes: z.array(
+    z.object({
+      path: z.string(),
+      kind: z.string(),
+      insertions: z.int().nullable(),
+      deletions: z.int().nullable(),
+    }),
+  ),
+  proof: Proof.nullable(),
+  asks: z.array(Ask),
+})
+
+export const HealthSchema: z.ZodType<Health> = z.object({
+  version: z.string(),
+  pid: z.int(),
+  startedAt: z.int(),
+  home: z.string(),
+  url: z.string(),
+  node: z.string(),
+  agents: z.array(z.object({ name: z.string(), title: z.string(), found: z.boolean(), words: z.string() })),
+  brain: z.string(),
+  model: z.string().nullable(),
+  sandbox: z.object({ name: z.string(), words: z.string() }),
+  memory: z.string(),
+  goals: z.object({ open: z.int(), waiting: z.int() }),
+  runs: z.int(),
+})
+
+export const GoalListSchema = z.object({ goals: z.array(GoalSummarySchema) })
+export const AskListSchema = z.object({ asks: z.array(Ask) })
+export const EventPageSchema = z.object({
+  events: z.array(
+    z.object({
+      id: z.int(),
+      at: z.int(),
+      type: z.string(),
+      goalId: z.string().nullable(),
+      taskId: z.string().nullable(),
+      runId: z.string().nullable(),
+      data: z.record(z.string(), z.unknown()),
+    }),
+  ),
+  next: z.int().describe('The `after` of the next page.'),
+})
+export const SteeredSchema = z.object({ passedTo: z.enum(['planner', 'run', 'next-run']) })
+export const TakenSchema = z.object({ worktree: z.string() })
+export const UndoneSchema = z.object({ branch: z.string(), commit: z.string() })
+export const ReportSchema = z.object({ file: z.string(), markdown: z.string() })
+export const ReproofSchema = z.object({
+  recorded: Proof,
+  again: z.object({ results: z.array(CheckResult), passed: z.boolean(), tree: z.string() }),
+})
+export const AliveSchema = z.object({ claw: z.literal(true), version: z.string(), pid: z.int() })
+export const ReadySchema = z.object({ ready: z.literal(true) })
+export const StoppingSchema = z.object({ stopping: z.literal(true), pid: z.int() })

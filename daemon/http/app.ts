@@ -1,0 +1,73 @@
+/**
+ * The daemon's door: what an owner can do, over HTTP on loopback.
+ *
+ * Routes translate and nothing more; every rule stands behind Goals and Inbox. Every route wants the
+ * token. `App` is the type that clients are checked against.
+ */
+import { Hono } from 'hono'
+import { Fault, nearest } from '../../core/fault.ts'
+import type { PlanDraft } from '../../core/plan.ts'
+import type { Proof } from '../../core/proof.ts'
+import type { World } from '../../core/world.ts'
+import type { Goals } from '../goals/goals.ts'
+import type { Health } from '../health.ts'
+import type { Inbox } from '../inbox/inbox.ts'
+import type { EventSource } from './event-source.ts'
+import { eventRoutes } from './events.ts'
+import { goalRoutes } from './goals.ts'
+import { hostGuard, securityHeaders, tokenGuard } from './guard.ts'
+import { healthRoutes } from './health.ts'
+import { inboxRoutes } from './inbox.ts'
+import { openapi, ROUTES } from './openapi.ts'
+import { problemResponse, toProblem } from './problem.ts'
+import { proofRoutes } from './proofs.ts'
+import { taskRoutes } from './tasks.ts'
+
+export interface AppDeps {
+  goals: Goals
+  inbox: Inbox
+  events: EventSource
+  health(): Promise<Health>
+  /** Throws proof_not_found. */
+  getProof(id: string): Promise<Proof>
+  /** The whole output of a check by its sha256, uncompressed; throws output_not_found. */
+  readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
+  /** Reads the text of a plan file; throws plan_invalid naming file, line and key. */
+  readPlanFile(text: string, name: string): PlanDraft
+  token: string
+  version: string
+  pid: number
+  /** The port we listen on; asked at each request, since it is known only once we listen. */
+  port(): number
+  /** Begins an orderly stop and returns at once. */
+  stop(by: string): void
+  /** Aborted when the server closes: open event streams end. */
+  closing: AbortSignal
+  world: World
+}
+
+export function createApp(deps: AppDeps) {
+  const log = deps.world.log.child({ part: 'http' })
+  const app = new Hono()
+  app.onError((error) => problemResponse(toProblem(error, log)))
+  app.notFound((c) => problemResponse(toProblem(noRoute(c.req.method, c.req.path), log)))
+  app.use(securityHeaders, hostGuard(deps.port), tokenGuard(deps.token))
+  return app
+    .route('/', healthRoutes(deps))
+    .route('/v1/goals', goalRoutes(deps))
+    .route('/v1/tasks', taskRoutes(deps))
+    .route('/v1/inbox', inboxRoutes(deps))
+    .route('/v1/events', eventRoutes(deps))
+    .route('/v1', proofRoutes(deps))
+    .get('/openapi.json', (c) => c.json(openapi(deps.version) as Record<string, never>))
+}
+
+/** For `hc<App>`: import it as a type only. */
+export type App = ReturnType<typeof createApp>
+
+function noRoute(method: string, path: string): Fault {
+  const words = `There is no ${method} ${path.slice(0, 200)}`
+  const near = nearest(`${method} ${path}`, Object.keys(ROUTES))
+  const hint = near ? `Did you mean ${near}?` : 'All routes are in /openapi.json.'
+  return new Fault('route_not_found', words, { hint })
+}

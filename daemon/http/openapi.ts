@@ -1,0 +1,214 @@
+/**
+ * Every route with its words and shapes: the source of /openapi.json and docs/HTTP.md.
+ * tests/daemon/http/openapi.test.ts holds it to the routes that the app really has.
+ */
+import { z } from 'zod'
+import { Ask } from '../../core/ask.ts'
+import { Proof } from '../../core/proof.ts'
+import {
+  AliveSchema,
+  AskListSchema,
+  EventPageSchema,
+  GoalListSchema,
+  GoalSummarySchema,
+  GoalViewSchema,
+  HealthSchema,
+  ReadySchema,
+  ReportSchema,
+  ReproofSchema,
+  ReviewViewSchema,
+  SteeredSchema,
+  StoppingSchema,
+  TakenSchema,
+  TaskViewSchema,
+  UndoneSchema,
+} from './answers.ts'
+import { AnswerBody, EmptyBody, EventsQuery, GoalListQuery, NewGoalBody, RejectBody, SteerBody } from './bodies.ts'
+import { Problem } from './problem.ts'
+
+export interface RouteWords {
+  summary: string
+  query?: z.ZodType
+  body?: z.ZodType
+  answer?: z.ZodType
+  /** Media type where it is not JSON, and beside JSON where both are served. */
+  media?: string
+  status?: number
+}
+
+export const ROUTES: Readonly<Record<string, RouteWords>> = {
+  'GET /healthz': { summary: 'Whether the process answers, and which it is.', answer: AliveSchema },
+  'GET /readyz': { summary: 'Whether the parts behind it answer too.', answer: ReadySchema },
+  'GET /v1/status': { summary: 'What the daemon found when it started and what it does now.', answer: HealthSchema },
+  'POST /v1/stop': { summary: 'Stops the daemon in order.', body: EmptyBody, answer: StoppingSchema, status: 202 },
+  'POST /v1/goals': {
+    summary: 'Adds a goal. Once it answers, the goal survives a power loss.',
+    body: NewGoalBody,
+    answer: GoalSummarySchema,
+    status: 201,
+  },
+  'GET /v1/goals': { summary: 'Lists goals.', query: GoalListQuery, answer: GoalListSchema },
+  'GET /v1/goals/{goal}': {
+    summary: 'Shows a goal with its plan, tasks, runs, proofs and asks.',
+    answer: GoalViewSchema,
+  },
+  'POST /v1/goals/{goal}/steer': {
+    summary: 'Says something to the planner: what is finished is kept, the rest is planned again.',
+    body: SteerBody,
+    answer: SteeredSchema,
+  },
+  'POST /v1/goals/{goal}/pause': { summary: 'Pauses a goal.', body: EmptyBody, answer: GoalViewSchema },
+  'POST /v1/goals/{goal}/resume': {
+    summary: 'Goes on with a paused or quarantined goal.',
+    body: EmptyBody,
+    answer: GoalViewSchema,
+  },
+  'POST /v1/goals/{goal}/cancel': {
+    summary: 'Gives a goal up; its work stays reachable.',
+    body: EmptyBody,
+    answer: GoalViewSchema,
+  },
+  'POST /v1/goals/{goal}/accept': {
+    summary: 'Accepts what waits for review.',
+    body: EmptyBody,
+    answer: GoalViewSchema,
+  },
+  'POST /v1/goals/{goal}/reject': {
+    summary: 'Refuses what waits for review; the comment becomes feedback.',
+    body: RejectBody,
+    answer: GoalViewSchema,
+  },
+  'POST /v1/goals/{goal}/undo': {
+    summary: 'Reverts what the goal landed, as a new verified commit.',
+    body: EmptyBody,
+    answer: UndoneSchema,
+  },
+  'GET /v1/goals/{goal}/review': { summary: 'The goal’s diff with its proof.', answer: ReviewViewSchema },
+  'GET /v1/goals/{goal}/report': {
+    summary: 'The goal’s report, as JSON or as Markdown by Accept.',
+    answer: ReportSchema,
+    media: 'text/markdown',
+  },
+  'GET /v1/tasks/{task}': { summary: 'Shows a task with its runs and proofs.', answer: TaskViewSchema },
+  'GET /v1/tasks/{task}/review': { summary: 'The task’s diff with its proof.', answer: ReviewViewSchema },
+  'POST /v1/tasks/{task}/steer': {
+    summary: 'Says something to the running agent, or keeps it for the next run.',
+    body: SteerBody,
+    answer: SteeredSchema,
+  },
+  'POST /v1/tasks/{task}/accept': {
+    summary: 'Accepts what waits for review.',
+    body: EmptyBody,
+    answer: TaskViewSchema,
+  },
+  'POST /v1/tasks/{task}/reject': {
+    summary: 'Refuses what waits for review; the comment becomes feedback to a new run.',
+    body: RejectBody,
+    answer: TaskViewSchema,
+  },
+  'POST /v1/tasks/{task}/take': {
+    summary: 'Stops the agent and gives you its worktree.',
+    body: EmptyBody,
+    answer: TakenSchema,
+  },
+  'POST /v1/tasks/{task}/give': {
+    summary: 'Captures what you did in the worktree and verifies it like anyone’s work.',
+    body: EmptyBody,
+    answer: TaskViewSchema,
+  },
+  'POST /v1/tasks/{task}/proof': {
+    summary: 'Runs the checks of the latest proof again on the same commit.',
+    body: EmptyBody,
+    answer: ReproofSchema,
+  },
+  'GET /v1/inbox': { summary: 'What waits for you.', answer: AskListSchema },
+  'GET /v1/inbox/{ask}': { summary: 'One ask.', answer: Ask },
+  'POST /v1/inbox/{ask}/answer': {
+    summary: 'Answers an ask. Of two answers the first wins.',
+    body: AnswerBody,
+    answer: Ask,
+  },
+  'GET /v1/events': {
+    summary:
+      'What happened: a page, or with `Accept: text/event-stream` live, going on after `Last-Event-ID` without a gap.',
+    query: EventsQuery,
+    answer: EventPageSchema,
+    media: 'text/event-stream',
+  },
+  'GET /v1/proofs/{proof}': { summary: 'One proof.', answer: Proof },
+  'GET /v1/outputs/{digest}': { summary: 'The whole output of a check, by its sha256.', media: 'text/plain' },
+  'GET /openapi.json': { summary: 'This description.' },
+}
+
+/** An OpenAPI 3.1 document. */
+export function openapi(version: string): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const [route, words] of Object.entries(ROUTES)) {
+    const [method, path] = route.split(' ') as [string, string]
+    paths[path] ??= {}
+    paths[path][method.toLowerCase()] = operation(path, words)
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Claw', version, description: 'The daemon, on loopback. Every route wants the token.' },
+    security: [{ bearer: [] }, { cookie: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        cookie: { type: 'apiKey', in: 'cookie', name: 'claw_token' },
+      },
+      schemas: { Problem: schemaOf(Problem, 'output') },
+    },
+  }
+}
+
+function operation(path: string, { summary, query, body, answer, media, status = 200 }: RouteWords): object {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    description: PATH_WORDS[name!] ?? '',
+    schema: { type: 'string' },
+  }))
+  const content: Record<string, object> = {}
+  if (answer || !media) content['application/json'] = answer ? { schema: schemaOf(answer, 'output') } : {}
+  if (media) content[media] = { schema: { type: 'string' } }
+  return {
+    summary,
+    parameters: [...inPath, ...inQuery(query)],
+    ...(body ? { requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input') } } } } : {}),
+    responses: {
+      [status]: { description: summary, content },
+      default: {
+        description: 'A problem.',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+  }
+}
+
+const PATH_WORDS: Record<string, string> = {
+  goal: 'A goal’s number (`12`) or id.',
+  task: 'A task’s label (`12.3`) or id.',
+  ask: 'An ask’s number or id.',
+  proof: 'A proof’s id.',
+  digest: 'A sha256 in hexadecimal.',
+}
+
+function inQuery(query: z.ZodType | undefined): object[] {
+  if (!query) return []
+  const { properties = {} } = schemaOf(query, 'input') as { properties?: Record<string, { description?: string }> }
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description: description ?? '',
+    schema,
+  }))
+}
+
+export function schemaOf(schema: z.ZodType, io: 'input' | 'output'): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any', reused: 'inline' })
+  return rest
+}
