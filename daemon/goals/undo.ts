@@ -1,0 +1,133 @@
+import { Fault } from '../../core/fault.ts'
+import { taskLabel } from '../../core/task.ts'
+import type { World } from '../../core/world.ts'
+import { landingContract } from '../landing/land-tasks.ts'
+import type { Verified, VerifyInput } from '../proof/prove-run.ts'
+import { addEvent, getPlan, listLandings, listTasks } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
+import { goalNamed } from './names.ts'
+
+/**
+ * Reverts what a goal landed: a new commit on the branch that takes exactly that change back, whatever
+ * came after it. What held before the goal must hold on the result; only then the branch moves.
+ */
+export function createUndo(deps: {
+  store: Store
+  world: World
+  desk: RepositoryDesk
+  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
+}) {
+  const { store, world, desk } = deps
+
+  return async function undo(name: string, by: string): Promise<{ branch: string; commit: string }> {
+    const goal = await goalNamed(store.db, name)
+    const landing = (await listLandings(store.db, goal.id)).findLast(
+      (other) => other.taskId === null && other.state === 'landed',
+    )
+    if (!landing?.merged || !goal.baseCommit)
+      throw new Fault('move_refused', `Goal #${goal.number} has landed nothing that could be undone`)
+    const repository = await desk.get(goal.repositoryId)
+    await repository.fetch()
+    const target = await repository.ownerBranch(landing.branch)
+    const identity = await repository.identity()
+    const landed = landing.merged
+    if (!(await repository.isAncestor(landed, target))) {
+      throw new Fault(
+        'move_refused',
+        `${landing.branch} does not contain what goal #${goal.number} landed (${landed.slice(0, 12)}); there is nothing to undo`,
+      )
+    }
+    const before = await pointBefore(repository, goal.baseCommit, landed)
+    // A child of the landed commit with the tree from before it: merging that takes the change back, three-way.
+    const reverse = await repository.commitTree({
+      tree: await repository.treeOf(before),
+      parents: [landed],
+      message: 'Claw: before the goal',
+      identity,
+    })
+    const trial = await repository.trialMerge(target, reverse)
+    if ('conflicts' in trial) {
+      throw new Fault(
+        'move_refused',
+        `${landing.branch} changed the same places since: ${trial.conflicts.join(', ')}`,
+        {
+          hint: `Give a goal for it: claw "undo what goal #${goal.number} did, keeping what came after" --repo .`,
+        },
+      )
+    }
+    const commit = await repository.commitTree({
+      tree: trial.tree,
+      parents: [target],
+      message: `Undo goal #${goal.number}: ${goal.text.split('\n')[0]!.slice(0, 100)}\n\nTakes back ${landed}, asked for by ${by}.\n\nClaw-Goal: #${goal.number}\n`,
+      identity,
+    })
+    await repository.setRef(`refs/claw/undo/${goal.number}`, commit)
+    await verifyUndo()
+    const outcome = await repository.land(landing.branch, commit, target)
+    if (outcome.outcome === 'landed') {
+      await store.transaction((tx) =>
+        addEvent(tx, world.clock.now(), {
+          type: 'goal.undone',
+          goalId: goal.id,
+          data: { branch: landing.branch, commit },
+        }),
+      )
+      return { branch: landing.branch, commit }
+    }
+    if (outcome.outcome === 'dirty') {
+      throw new Fault(
+        'worktree_dirty',
+        `your checkout of ${landing.branch} has uncommitted changes: ${outcome.paths.join(', ')}`,
+        { hint: 'Commit or put them away, then try again.' },
+      )
+    }
+    throw new Fault(
+      'ref_moved',
+      `${landing.branch} could not be moved: ${outcome.outcome === 'refused' ? outcome.why : 'it moved meanwhile'}`,
+    )
+
+    async function verifyUndo(): Promise<void> {
+      const tasks = (await listTasks(store.db, goal.id)).filter((task) => task.state === 'done')
+      const last = tasks.at(-1)
+      const draft = last ? (await getPlan(store.db, last.planId)).draft : null
+      if (!draft) return
+      const contract = landingContract(tasks, draft)
+      // What the goal brought about is gone again; what held before it must hold.
+      const broughtAbout = new Set(
+        tasks.flatMap((task) =>
+          task.spec.checks.filter((check) => check.kind === 'fails-before').map((check) => check.command),
+        ),
+      )
+      const checks = contract.checks.filter((check) => !broughtAbout.has(check.command))
+      if (checks.length === 0) return
+      const verified = await deps.verify(
+        { repository, contract: { ...contract, checks, overlay: [] }, base: target, commit, tag: `${goal.id}/undo` },
+        new AbortController().signal,
+      )
+      const red = verified.results.find((result) => !result.passed)
+      if (red) {
+        const labels = tasks.map((task) => taskLabel(goal.number, task.number)).join(', ')
+        throw new Fault(
+          'move_refused',
+          `without ${labels} the check "${red.name}" fails on ${landing!.branch}; something that came after needs it`,
+          {
+            hint: red.tail.slice(-500),
+          },
+        )
+      }
+    }
+  }
+}
+
+/** The target as it was before: where it had moved on, the landed merge's other parent knows it. */
+async function pointBefore(
+  repository: { isAncestor(a: string, b: string): Promise<boolean>; find(ref: string): Promise<string | undefined> },
+  base: string,
+  landed: string,
+): Promise<string> {
+  const merged = await repository.find(`${landed}^2`)
+  return merged && !(await repository.isAncestor(merged, base)) && (await repository.isAncestor(base, merged))
+    ? merged
+    : base
+}

@@ -1,0 +1,330 @@
+import type { Goal, GoalId } from '../../core/goal.ts'
+import { newId } from '../../core/id.ts'
+import type { Landing } from '../../core/landing.ts'
+import type { Check, PlanDraft } from '../../core/plan.ts'
+import type { CheckResult, Contract, Proof } from '../../core/proof.ts'
+import { type Task, taskLabel } from '../../core/task.ts'
+import type { World } from '../../core/world.ts'
+import { openAsk } from '../inbox/ask.ts'
+import { uniqueBy } from '../orchestrator/carry-out.ts'
+import { failTask } from '../orchestrator/fail-task.ts'
+import { send } from '../orchestrator/jobs.ts'
+import type { Verified, VerifyInput } from '../proof/prove-run.ts'
+import type { Queue } from '../store/queue.ts'
+import {
+  addEvent,
+  addLanding,
+  addProof,
+  getGoal,
+  getPlan,
+  getTask,
+  listLandings,
+  listProofs,
+  listTasks,
+  moveLanding,
+  moveTask,
+} from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
+import type { Repository } from '../worktrees/worktree.ts'
+
+export interface LandDeps {
+  store: Store
+  queue: Queue
+  world: World
+  desk: RepositoryDesk
+  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
+  feedback(results: CheckResult[]): string
+  attempts: { softFailuresMax: number }
+}
+
+/**
+ * What the merged tree must pass: the goal's own checks, the landing task's, and those of every task
+ * that landed before, because green and green can be red. What came to pass must now hold.
+ */
+export function landingContract(tasks: readonly Task[], draft: PlanDraft): Contract {
+  const checks: Check[] = [...draft.checks, ...tasks.flatMap((task) => task.spec.checks)]
+  return {
+    checks: uniqueBy(
+      checks.map((check) => ({ ...check, kind: 'holds' as const })),
+      (check) => `${check.command}\0${check.network}`,
+    ),
+    // A later task's acceptance file wins over an earlier one's of the same name.
+    overlay: [...new Map(tasks.flatMap((task) => task.spec.overlay).map((file) => [file.path, file])).values()],
+    footprint: [...new Set(tasks.flatMap((task) => task.spec.footprint))],
+    sharedPaths: draft.sharedPaths,
+  }
+}
+
+/**
+ * The job that brings proven tasks onto the goal's branch, one after the other: trial merge, merge, the
+ * checks on the merged tree, and only then the branch moves. A conflict or a red merge sends the task
+ * back; the branch never shows it.
+ */
+export function createLandTasks(deps: LandDeps) {
+  const { store, queue, world } = deps
+
+  return async function landTasks(goalId: GoalId, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const goal = await getGoal(store.db, goalId)
+      if (goal.state !== 'open' && goal.state !== 'paused') return
+      const task = (await listTasks(store.db, goalId)).find((other) => other.state === 'landing')
+      if (!task) return
+      await landTask(goal, task, signal)
+    }
+  }
+
+  async function landTask(goal: Goal, task: Task, signal: AbortSignal): Promise<void> {
+    const repository = await deps.desk.get(goal.repositoryId)
+    const ref = `refs/heads/${goal.branch}`
+    const head = await repository.find(ref)
+    if (!head || !task.commit || !task.baseCommit)
+      throw new Error(`task ${task.id} is landing without a commit, a base or a branch`)
+    const draft = (await getPlan(store.db, task.planId)).draft
+    if (!draft) throw new Error(`plan ${task.planId} has no draft`)
+    const label = taskLabel(goal.number, task.number)
+
+    let landing = await openLanding(goal, task, head, label)
+    if (landing.state === 'verifying' && landing.merged === head) {
+      // The branch moved before the row could say so.
+      const proof = (await listProofs(store.db, { taskId: task.id })).findLast(
+        (other) => other.kind === 'landing' && other.commit === head,
+      )
+      if (proof) return finish(landing, goal, task, label, proof, null)
+    }
+    const merged = await merge(repository, goal, task, head, label)
+    if ('conflicts' in merged) {
+      await sendBackConflict(landing, goal, task, label, head, merged.conflicts)
+      return
+    }
+    landing = await store.transaction((tx) =>
+      landing.state === 'merging'
+        ? moveLanding(tx, landing, 'verifying', { merged: merged.commit })
+        : Promise.resolve({ ...landing, merged: merged.commit }),
+    )
+    const landed = (await listTasks(store.db, goal.id)).filter(
+      (other) => other.state === 'done' && other.planId === task.planId,
+    )
+    const contract = landingContract([...landed, task], draft)
+    const verified = await deps.verify(
+      { repository, contract, base: goal.baseCommit ?? head, commit: merged.commit, tag: `${landing.id}/proof` },
+      signal,
+    )
+    const proof: Proof = {
+      id: newId('proof', world.clock.now()),
+      kind: 'landing',
+      goalId: goal.id,
+      taskId: task.id,
+      runId: null,
+      contract,
+      base: head,
+      commit: merged.commit,
+      tree: verified.tree,
+      results: verified.results,
+      guards: [],
+      review: null,
+      passed: verified.results.length > 0 && verified.results.every((result) => result.passed),
+      sandbox: verified.sandbox,
+      createdAt: world.clock.now(),
+    }
+    if (!proof.passed) {
+      await sendBackRed(landing, goal, task, label, proof, merged.commit, head)
+      return
+    }
+    await store.transaction(async (tx) => {
+      await addProof(tx, proof)
+      await addEvent(tx, world.clock.now(), {
+        type: 'proof.recorded',
+        goalId: goal.id,
+        taskId: task.id,
+        data: { label, proofId: proof.id, kind: 'landing', passed: true },
+      })
+    })
+    await repository.setRef(ref, merged.commit, head)
+    await finish(landing, goal, task, label, proof, merged.commit)
+  }
+
+  /** The row first; one that a crash left behind is gone on with where it is about the same two commits. */
+  async function openLanding(goal: Goal, task: Task, head: string, label: string): Promise<Landing> {
+    const left = (await listLandings(store.db, goal.id)).findLast(
+      (other) => other.taskId === task.id && other.endedAt === null,
+    )
+    if (left && left.commit === task.commit && (left.onto === head || left.merged === head)) return left
+    return store.transaction(async (tx) => {
+      const now = world.clock.now()
+      if (left) await moveLanding(tx, left, 'blocked', { note: 'the branch moved meanwhile', endedAt: now })
+      const landing: Landing = {
+        id: newId('landing', now),
+        goalId: goal.id,
+        taskId: task.id,
+        state: 'merging',
+        branch: goal.branch,
+        onto: head,
+        commit: task.commit!,
+        merged: null,
+        proofId: null,
+        note: null,
+        createdAt: now,
+        endedAt: null,
+      }
+      await addLanding(tx, landing)
+      await addEvent(tx, now, {
+        type: 'landing.started',
+        goalId: goal.id,
+        taskId: task.id,
+        data: { label, branch: goal.branch },
+      })
+      return landing
+    })
+  }
+
+  async function merge(
+    repository: Repository,
+    goal: Goal,
+    task: Task,
+    head: string,
+    label: string,
+  ): Promise<{ commit: string } | { conflicts: string[] }> {
+    if (task.baseCommit === head || (await repository.isAncestor(head, task.commit!))) return { commit: task.commit! }
+    const trial = await repository.trialMerge(head, task.commit!)
+    if ('conflicts' in trial) return trial
+    const commit = await repository.commitTree({
+      tree: trial.tree,
+      parents: [head, task.commit!],
+      message: `Merge task ${label}: ${task.spec.title}\n\nClaw-Goal: #${goal.number}\nClaw-Task: ${label}\n`,
+      identity: await repository.identity(),
+    })
+    // Held by a ref of its own until the branch moves: verification may take long and a crash may come.
+    await repository.setRef(`refs/claw/merges/${goal.number}/${task.number}`, commit)
+    return { commit }
+  }
+
+  async function finish(
+    landing: Landing,
+    goal: Goal,
+    task: Task,
+    label: string,
+    proof: Proof,
+    _commit: string | null,
+  ): Promise<void> {
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      const fresh = await getTask(tx, task.id)
+      if (fresh.state !== 'landing') return
+      await moveLanding(tx, landing, 'landed', { proofId: proof.id, merged: proof.commit, endedAt: now })
+      await moveTask(tx, now, task.id, 'done')
+      await addEvent(tx, now, {
+        type: 'landing.ended',
+        goalId: goal.id,
+        taskId: task.id,
+        data: { label, branch: landing.branch, state: 'landed', commit: proof.commit, note: null },
+      })
+      await send(queue, tx, 'tidy', task.id)
+      await send(queue, tx, 'advance', goal.id)
+      await send(queue, tx, 'dispatch', 'all')
+    })
+  }
+
+  async function sendBackConflict(
+    landing: Landing,
+    goal: Goal,
+    task: Task,
+    label: string,
+    head: string,
+    conflicts: string[],
+  ): Promise<void> {
+    const others = (await listTasks(store.db, goal.id)).filter(
+      (other) => other.state === 'done' && other.planId === task.planId,
+    )
+    const intents = others
+      .map((other) => `### ${taskLabel(goal.number, other.number)} ${other.spec.title}\n${other.spec.brief}`)
+      .join('\n\n')
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      await moveLanding(tx, landing, 'conflict', { note: conflicts.join(', '), endedAt: now })
+      await addEvent(tx, now, {
+        type: 'landing.ended',
+        goalId: goal.id,
+        taskId: task.id,
+        data: { label, branch: landing.branch, state: 'conflict', commit: null, note: conflicts.join(', ') },
+      })
+      await failTask(tx, queue, world, {
+        task,
+        goal,
+        failure: 'environment',
+        feedback: `Conflicting files: ${conflicts.join(', ')}\n\nWhat landed before:\n\n${intents}`,
+        note: `conflicts in ${conflicts.join(', ')}`,
+        softFailuresMax: deps.attempts.softFailuresMax,
+        reconcileOnto: head,
+        baseCommit: head,
+      })
+    })
+  }
+
+  /** The work and what landed before do not go together: the task goes back, its next run starts on the merged tree. */
+  async function sendBackRed(
+    landing: Landing,
+    goal: Goal,
+    task: Task,
+    label: string,
+    proof: Proof,
+    merged: string,
+    head: string,
+  ): Promise<void> {
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      await addProof(tx, proof)
+      await addEvent(tx, now, {
+        type: 'proof.recorded',
+        goalId: goal.id,
+        taskId: task.id,
+        data: { label, proofId: proof.id, kind: 'landing', passed: false },
+      })
+      await moveLanding(tx, landing, 'red', {
+        proofId: proof.id,
+        merged,
+        note: 'the merged tree fails its checks',
+        endedAt: now,
+      })
+      await addEvent(tx, now, {
+        type: 'landing.ended',
+        goalId: goal.id,
+        taskId: task.id,
+        data: { label, branch: landing.branch, state: 'red', commit: merged, note: 'the merged tree fails its checks' },
+      })
+      await failTask(tx, queue, world, {
+        task: { ...task, commit: merged },
+        goal,
+        failure: 'work',
+        feedback: `Your change passed its checks alone, but merged with what landed meanwhile these fail. Your worktree now holds the merged tree; make all checks pass there.\n\n${deps.feedback(proof.results)}`,
+        note: 'red after the merge',
+        softFailuresMax: deps.attempts.softFailuresMax,
+        baseCommit: head,
+      })
+      await tx.updateTable('task').set({ commit: merged }).where('id', '=', task.id).execute()
+    })
+  }
+}
+
+/** Opens the question that a landing on the owner's branch could not answer by itself. */
+export async function askAboutLanding(
+  tx: Parameters<typeof openAsk>[0],
+  now: number,
+  goal: Goal,
+  question: string,
+  detail: string,
+): Promise<void> {
+  await openAsk(tx, now, {
+    kind: 'land-blocked',
+    goalId: goal.id,
+    taskId: null,
+    question,
+    detail,
+    choices: [
+      { id: 'retry', label: 'Try again' },
+      { id: 'branch', label: `Leave it as the branch ${goal.branch}` },
+      { id: 'drop', label: 'Drop the goal' },
+    ],
+    freeText: false,
+  })
+}

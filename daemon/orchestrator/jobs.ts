@@ -1,0 +1,36 @@
+import type { GoalId } from '../../core/goal.ts'
+import type { PlanId } from '../../core/plan.ts'
+import type { RunId } from '../../core/run.ts'
+import type { TaskId } from '../../core/task.ts'
+import type { Queue } from '../store/queue.ts'
+import type { Tx } from '../store/tables.ts'
+
+/** Every job there is, with what its key names. */
+export interface JobKeys {
+  /** One pass of the reconciler over a goal. */
+  advance: GoalId
+  /** The one serial dispatcher. */
+  dispatch: 'all'
+  plan: PlanId
+  run: RunId
+  prove: RunId
+  /** Tasks of a goal onto the goal's branch, one after the other. */
+  land: GoalId
+  /** The goal's branch onto its target. */
+  'land-goal': GoalId
+  report: GoalId
+  /** Takes away what a task that has ended leaves behind. */
+  tidy: TaskId
+}
+
+export type JobName = keyof JobKeys
+
+export function send<N extends JobName>(
+  queue: Queue,
+  tx: Tx,
+  name: N,
+  key: JobKeys[N],
+  options: { delayMs?: number } = {},
+): Promise<void> {
+  return queue.send(tx, name, key, options)
+}

@@ -1,0 +1,72 @@
+import { mkdir, open, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Goal, type GoalId, isGoalEnded } from '../../core/goal.ts'
+import type { World } from '../../core/world.ts'
+import { decide } from '../orchestrator/decide.ts'
+import { gather } from '../orchestrator/snapshot.ts'
+import type { Queue } from '../store/queue.ts'
+import { addEvent, getGoal, listProofs, moveGoal, updateGoal } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+
+export interface ReportDeps {
+  store: Store
+  queue: Queue
+  world: World
+  dir: string
+  /** Rows to Markdown. */
+  render(input: Awaited<ReturnType<typeof gatherReport>>): string
+  /** What is done once the goal has ended: memory takes its lessons, channels are told. */
+  onEnded(goal: Goal): Promise<void>
+}
+
+export async function gatherReport(store: Store, now: number, goalId: GoalId) {
+  const { goal, plans, tasks, runs, asks, landings } = await gather(store.db, now, goalId)
+  const plan = plans.findLast((other) => other.state === 'active') ?? plans.at(-1) ?? null
+  return { goal, plan, tasks, runs, asks, landings, proofs: await listProofs(store.db, { goalId }), now }
+}
+
+/** The job that ends a goal: the report is on the disk before the row says that the goal is met. */
+export function createWriteReport(deps: ReportDeps) {
+  const { store, world } = deps
+
+  return async function writeReport(goalId: GoalId): Promise<void> {
+    const input = await gatherReport(store, world.clock.now(), goalId)
+    const ending = isGoalEnded(input.goal.state)
+      ? undefined
+      : decide(await gather(store.db, input.now, goalId)).find((decision) => decision.do === 'report')
+    if (!isGoalEnded(input.goal.state) && !ending) return
+    const to = ending ? (ending.met ? 'met' : 'dropped') : input.goal.state
+    const outcome = ending?.outcome ?? input.goal.outcome
+    const file = join(deps.dir, `goal-${input.goal.number}.md`)
+    const shown: Goal = { ...input.goal, state: to, outcome, endedAt: input.goal.endedAt ?? input.now }
+    await writeDurably(file, deps.render({ ...input, goal: shown }))
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      const fresh = await getGoal(tx, goalId)
+      await updateGoal(tx, goalId, { reportFile: file })
+      if (!isGoalEnded(fresh.state)) {
+        await moveGoal(tx, fresh, to, { outcome: outcome ?? '', endedAt: input.now })
+        await addEvent(tx, now, {
+          type: to === 'met' ? 'goal.met' : 'goal.dropped',
+          goalId,
+          data: { outcome: outcome ?? '' },
+        })
+      }
+      await addEvent(tx, now, { type: 'goal.reported', goalId, data: { file } })
+    })
+    await deps.onEnded(await getGoal(store.db, goalId))
+  }
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const part = `${file}.part`
+  const handle = await open(part, 'w', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(part, file)
+}

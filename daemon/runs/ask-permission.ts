@@ -1,0 +1,99 @@
+import type { Goal } from '../../core/goal.ts'
+import type { Run } from '../../core/run.ts'
+import { type Task, taskLabel } from '../../core/task.ts'
+import type { World } from '../../core/world.ts'
+import type { AgentHooks, PermissionRequest } from '../agents/agent.ts'
+import { openAsk } from '../inbox/ask.ts'
+import type { StoreInbox } from '../inbox/store-inbox.ts'
+import { addEvent, getRun, listAsks, moveRun, updateAsk } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+
+export interface PermissionDeps {
+  store: Store
+  world: World
+  inbox: StoreInbox
+  /** Policy first: pure, with its reason. */
+  decide(request: PermissionRequest, worktree: string): { verdict: 'allow' | 'reject' | 'ask'; reason: string }
+  fingerprint(request: PermissionRequest): string
+}
+
+/**
+ * Answers an agent's permission request: by policy, by an answer that the owner gave to the same question
+ * before, or by an ask that waits as long as it takes. While it waits the run says so.
+ */
+export function createAskPermission(deps: PermissionDeps) {
+  const { store, world, inbox } = deps
+
+  return ({ run, task, goal }: { run: Run; task: Task; goal: Goal }): AgentHooks['onPermission'] => {
+    return async (request, signal) => {
+      const { verdict, reason } = deps.decide(request, run.worktree)
+      world.log.info({ runId: run.id, request: request.title, verdict, reason }, 'permission')
+      if (verdict !== 'ask') return pick(request, verdict)
+      const fingerprint = deps.fingerprint(request)
+      const before = (await listAsks(store.db, { goalId: goal.id })).findLast(
+        (ask) =>
+          ask.kind === 'permission' &&
+          ask.taskId === task.id &&
+          ask.fingerprint === fingerprint &&
+          ask.settledAt === null,
+      )
+      if (before?.state === 'answered') {
+        await store.transaction((tx) => updateAsk(tx, before.id, { settledAt: world.clock.now() }))
+        return pick(request, before.answer?.choice === 'allow' ? 'allow' : 'reject')
+      }
+      const label = taskLabel(goal.number, task.number)
+      const ask = await store.transaction(async (tx) => {
+        const now = world.clock.now()
+        if ((await getRun(tx, run.id)).state === 'running') await moveRun(tx, run.id, 'waiting')
+        if (before) return before
+        return openAsk(tx, now, {
+          kind: 'permission',
+          goalId: goal.id,
+          taskId: task.id,
+          runId: run.id,
+          fingerprint,
+          question: `Task ${label}: ${run.agent} wants to ${describe(request)}. Allow it?`,
+          detail: [
+            reason,
+            request.command ? `\`\`\`\n${request.command}\n\`\`\`` : '',
+            ...request.paths.map((path) => `- \`${path}\``),
+          ]
+            .filter(Boolean)
+            .join('\n\n'),
+          choices: [
+            { id: 'allow', label: 'Allow it this once' },
+            { id: 'reject', label: 'Refuse it' },
+          ],
+          freeText: false,
+        })
+      })
+      const settled = await inbox.settled(ask.id, signal)
+      await store.transaction(async (tx) => {
+        const now = world.clock.now()
+        await updateAsk(tx, ask.id, { settledAt: now })
+        if ((await getRun(tx, run.id)).state === 'waiting') await moveRun(tx, run.id, 'running')
+        await addEvent(tx, now, {
+          type: 'run.updated',
+          goalId: goal.id,
+          taskId: task.id,
+          runId: run.id,
+          data: {
+            kind: 'notice',
+            text: `${settled.answer?.choice === 'allow' ? 'allowed' : 'refused'}: ${request.title}`,
+          },
+        })
+      })
+      return pick(request, settled.answer?.choice === 'allow' ? 'allow' : 'reject')
+    }
+  }
+}
+
+/** By kind, never by id, and never one that would hold for later requests as well. */
+function pick(request: PermissionRequest, verdict: 'allow' | 'reject'): string | undefined {
+  return request.options.find((option) => option.kind === (verdict === 'allow' ? 'allow_once' : 'reject_once'))?.id
+}
+
+function describe(request: PermissionRequest): string {
+  if (request.command) return `run \`${request.command.split('\n')[0]!.slice(0, 120)}\``
+  return `${request.kind} (${request.title.slice(0, 120)})`
+}

@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import { newId } from '../../core/id.ts'
+import type { RepositoryId, RepositoryRow } from '../../core/repository.ts'
+import type { World } from '../../core/world.ts'
+import { addRepository, findRepository, getRepository } from '../store/rows.ts'
+import type { Store } from '../store/store.ts'
+import type { Repositories, Repository } from './worktree.ts'
+
+/**
+ * Which of the owner's repositories belongs to which clone of ours, and each of them open once.
+ */
+export interface RepositoryDesk extends AsyncDisposable {
+  /** The row for a path, a URL, or (null) a fresh workspace; made if need be, the clone included. */
+  take(source: string | null, workspaceName: string): Promise<{ row: RepositoryRow; repository: Repository }>
+  get(id: RepositoryId): Promise<Repository>
+}
+
+export function createRepositoryDesk(deps: {
+  store: Store
+  world: World
+  repositories: Repositories
+  dir: string
+  workspacesDir: string
+}): RepositoryDesk {
+  const { store, world, repositories } = deps
+  const open = new Map<RepositoryId, Promise<Repository>>()
+
+  function openRow(row: RepositoryRow): Promise<Repository> {
+    const known = open.get(row.id)
+    if (known) return known
+    const opening =
+      row.url !== null ? repositories.openUrl(row.url, row.gitDir) : repositories.openLocal(row.path!, row.gitDir)
+    open.set(row.id, opening)
+    opening.catch(() => open.delete(row.id))
+    return opening
+  }
+
+  return {
+    async take(source, workspaceName) {
+      if (source === null) return makeWorkspace(workspaceName)
+      const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[^/\s]+@[^/\s]+:/.test(source)
+      const by = isUrl ? { url: source } : { path: await repositories.locate(source) }
+      let row = await findRepository(store.db, by)
+      if (!row) {
+        const fresh = freshRow(by)
+        // The clone first: a row never names a clone that could not be made.
+        const repository = await ('url' in by
+          ? repositories.openUrl(by.url, fresh.gitDir)
+          : repositories.openLocal(by.path, fresh.gitDir))
+        row = await store.transaction(async (tx) => {
+          const other = await findRepository(tx, by)
+          if (other) return other
+          await addRepository(tx, fresh)
+          return fresh
+        })
+        if (row.id === fresh.id) open.set(row.id, Promise.resolve(repository))
+      }
+      return { row, repository: await openRow(row) }
+    },
+    async get(id) {
+      return openRow(await getRepository(store.db, id))
+    },
+    async [Symbol.asyncDispose]() {
+      for (const repository of open.values()) await (await repository.catch(() => undefined))?.[Symbol.asyncDispose]()
+      open.clear()
+    },
+  }
+
+  function freshRow(by: { path: string } | { url: string }): RepositoryRow {
+    const id = newId('repo', world.clock.now())
+    return {
+      id,
+      path: 'path' in by ? by.path : null,
+      url: 'url' in by ? by.url : null,
+      gitDir: join(deps.dir, `${id}.git`),
+      createdAt: world.clock.now(),
+    }
+  }
+
+  async function makeWorkspace(name: string): Promise<{ row: RepositoryRow; repository: Repository }> {
+    const row = freshRow({ path: join(deps.workspacesDir, name) })
+    const repository = await repositories.openWorkspace(row.path!, row.gitDir)
+    await store.transaction((tx) => addRepository(tx, row))
+    open.set(row.id, Promise.resolve(repository))
+    return { row, repository }
+  }
+}
