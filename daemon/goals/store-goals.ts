@@ -75,6 +75,12 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       return view(store.db, now(), await goalNamed(store.db, name))
     },
 
+    async showTask(name) {
+      const { task, goal } = await taskNamed(store.db, name)
+      const { taskViews } = await view(store.db, now(), goal)
+      return taskViews.find((other) => other.task.id === task.id)!
+    },
+
     async steer(name, text, by) {
       const { task, goal } = isTaskName(name)
         ? await taskNamed(store.db, name)
@@ -85,17 +91,14 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
           'move_refused',
           `Task ${taskLabel(goal.number, task.number)} is ${task.state}; steer the goal instead`,
         )
-      const live = task
-        ? (await listRuns(store.db, { taskId: task.id })).findLast((run) => registry.isLive(run.id))
-        : undefined
-      const told = live ? registry.tell(live.id, `The owner adds: ${text}`) : false
+      const live =
+        task !== null && (await listRuns(store.db, { taskId: task.id })).some((run) => registry.isLive(run.id))
       await store.transaction(async (tx) => {
         await addEvent(tx, now(), { type: 'goal.steered', goalId: goal.id, taskId: task?.id ?? null, data: { text } })
-        // What a live agent was told is not told again to the next one, unless this one dies first.
-        if (!told) await addSteer(tx, now(), { goalId: goal.id, taskId: task?.id ?? null, text, by })
+        await addSteer(tx, now(), { goalId: goal.id, taskId: task?.id ?? null, text, by })
         if (!task) await advance(tx, goal)
       })
-      return told ? 'run' : task ? 'next-run' : 'planner'
+      return live ? 'run' : task ? 'next-run' : 'planner'
     },
 
     async pause(name, by) {

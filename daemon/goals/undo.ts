@@ -25,7 +25,7 @@ export function createUndo(deps: {
     const landing = (await listLandings(store.db, goal.id)).findLast(
       (other) => other.taskId === null && other.state === 'landed',
     )
-    if (!landing?.merged || !goal.baseCommit)
+    if (!landing?.merged)
       throw new Fault('move_refused', `Goal #${goal.number} has landed nothing that could be undone`)
     const repository = await desk.get(goal.repositoryId)
     await repository.fetch()
@@ -38,7 +38,7 @@ export function createUndo(deps: {
         `${landing.branch} does not contain what goal #${goal.number} landed (${landed.slice(0, 12)}); there is nothing to undo`,
       )
     }
-    const before = await pointBefore(repository, goal.baseCommit, landed)
+    const before = landing.onto
     // A child of the landed commit with the tree from before it: merging that takes the change back, three-way.
     const reverse = await repository.commitTree({
       tree: await repository.treeOf(before),
@@ -118,16 +118,4 @@ export function createUndo(deps: {
       }
     }
   }
-}
-
-/** The target as it was before: where it had moved on, the landed merge's other parent knows it. */
-async function pointBefore(
-  repository: { isAncestor(a: string, b: string): Promise<boolean>; find(ref: string): Promise<string | undefined> },
-  base: string,
-  landed: string,
-): Promise<string> {
-  const merged = await repository.find(`${landed}^2`)
-  return merged && !(await repository.isAncestor(merged, base)) && (await repository.isAncestor(base, merged))
-    ? merged
-    : base
 }

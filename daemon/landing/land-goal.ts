@@ -19,6 +19,7 @@ import {
   listProofs,
   listTasks,
   moveLanding,
+  setLandingOnto,
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
 import type { Repository } from '../worktrees/worktree.ts'
@@ -134,6 +135,7 @@ export function createLandGoal(deps: LandGoalDeps) {
         if (caughtUp === undefined) return
         head = caughtUp
       }
+      if (target !== null) await store.transaction((tx) => setLandingOnto(tx, landing.id, target))
       const outcome = await repository.land(goal.targetBranch, head, target)
       if (outcome.outcome === 'landed') return landed(landing, goal, head, outcome.how, await proofOf(goal, head))
       if (outcome.outcome === 'moved') continue

@@ -397,6 +397,11 @@ export async function moveLanding(
   return { ...landing, ...patch, state: to }
 }
 
+/** Says what the branch was at, before it is moved: what an undo goes back to. */
+export async function setLandingOnto(db: Db, id: LandingId, onto: string): Promise<void> {
+  await db.updateTable('landing').set({ onto }).where('id', '=', id).execute()
+}
+
 // ---- asks --------------------------------------------------------------------------------
 
 export async function nextAskNumber(db: Db): Promise<number> {
