@@ -56,7 +56,7 @@ export function agentContract(name: string, create: (room: AgentRoom) => Promise
       const lines = readFileSync(it.room.wireFile, 'utf8').trim().split('\n')
       const sent = lines.filter((line) => line.startsWith('>')).map((line) => JSON.parse(line.slice(1)).method)
       expect(sent).toEqual(expect.arrayContaining(['initialize', 'session/new', 'session/prompt']))
-      expect(lines.some((line) => line.startsWith('<') && line.includes('wire-words'))).toBe(true)
+      expect(lines.some((line) => line.startsWith('<') && line.includes('agent_message_chunk'))).toBe(true)
     })
 
     test('takes prompts one after the other', async () => {

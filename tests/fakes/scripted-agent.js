@@ -180,7 +180,7 @@ const STEPS = {
         })
       }
       turn.onCancel.push(() => child.kill('SIGKILL'))
-      const code = await new Promise((done) => child.on('close', done))
+      const code = await new Promise((done) => child.on('exit', done))
       if (step.to) writeFileSync(resolve(cwd, step.to), output)
       if (code !== 0) throw new Error(`exit ${code}: ${output.slice(-500)}`)
     }),

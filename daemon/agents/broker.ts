@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto'
+import { lstatSync, realpathSync } from 'node:fs'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import type { PermissionRequest } from './agent.ts'
+import { splitCommands } from './shell-words.ts'
+
+/** What an agent may do without the owner. */
+export interface PermissionPolicy {
+  worktree: string
+  /** Its private HOME and TMPDIR: its own as well. */
+  ownFolders: readonly string[]
+  /** Commands by their first words, as the owner lists them: `npm test`. */
+  allowCommands: readonly string[]
+  /** The commands of the task's own checks, as whole lines: the daemon will run them anyway. */
+  checkCommands: readonly string[]
+  /** MCP servers of Claw's own, whose tools decide for themselves. */
+  ownMcpServers: readonly string[]
+}
+
+export interface PermissionDecision {
+  decision: 'allow' | 'reject' | 'ask'
+  /** For the record and, if asked, for the owner. */
+  reason: string
+}
+
+/** Reading tools that change nothing wherever they look; the sandbox decides what they can see. */
+const READ_ONLY_COMMANDS = [
+  ['cat'],
+  ['cd'],
+  ['cut'],
+  ['diff'],
+  ['echo'],
+  ['false'],
+  ['file'],
+  ['git', 'blame'],
+  ['git', 'diff'],
+  ['git', 'log'],
+  ['git', 'ls-files'],
+  ['git', 'rev-parse'],
+  ['git', 'show'],
+  ['git', 'status'],
+  ['grep'],
+  ['head'],
+  ['ls'],
+  ['nl'],
+  ['pwd'],
+  ['rg'],
+  ['stat'],
+  ['tail'],
+  ['tr'],
+  ['true'],
+  ['uniq'],
+  ['wc'],
+  ['which'],
+]
+/** With these even a reading command writes or runs something. */
+const DANGEROUS_ARGUMENT =
+  /^(--output\b|-o$|--ext-diff|--textconv|--pre\b|--pre=|--hostname-bin|--open-files-in-pager|-O)/
+
+/**
+ * Decides on a permission request: files inside the run's own folders yes, listed commands yes,
+ * everything else goes to the owner. Reads the file system only to follow symlinks.
+ *
+ * The sandbox is what holds an agent; this is what decides whether anyone is asked.
+ */
+export function decidePermission(request: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
+  if (request.kind === 'execute' || (request.command !== null && request.kind !== 'mcp')) {
+    return decideCommand(request, policy)
+  }
+  switch (request.kind) {
+    case 'read':
+    case 'search':
+    case 'edit':
+    case 'move':
+    case 'delete':
+      return decidePaths(request, policy)
+    case 'mcp': {
+      const own = policy.ownMcpServers.find((server) => mcpServerOf(request) === server)
+      return own === undefined ? ask('a tool of another server') : allow(`a tool of ${own}`)
+    }
+    default:
+      return ask(request.kind === 'fetch' ? 'something from the network' : 'neither a file nor a listed command')
+  }
+}
+
+function decidePaths(request: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
+  if (request.paths.length === 0) {
+    return request.kind === 'search' || request.kind === 'read' ? allow('reads') : ask('no path is named')
+  }
+  const outside = request.paths.find((path) => !isInside(path, [policy.worktree, ...policy.ownFolders]))
+  if (outside !== undefined) return ask(`${outside} is outside the worktree`)
+  const git = request.paths.find((path) => touchesGit(path, policy.worktree))
+  if (git !== undefined && request.kind !== 'read' && request.kind !== 'search') return ask(`${git} belongs to git`)
+  return allow('inside the worktree')
+}
+
+function decideCommand({ command }: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
+  if (command === null) return ask('the command is not named')
+  if (policy.checkCommands.some((check) => check.trim() === command.trim())) return allow('a check of this task')
+  const commands = splitCommands(command)
+  if (!commands) return ask('what it runs cannot be told from its text')
+  const listed = policy.allowCommands.map((line) => line.trim().split(/\s+/)).filter((words) => words[0] !== '')
+  const unlisted = commands.find((words) => !isListed(words, listed) && !isReading(words, policy.worktree))
+  return unlisted ? ask(`\`${unlisted.join(' ').slice(0, 200)}\` is not on the list`) : allow('listed commands')
+}
+
+function isListed(words: readonly string[], listed: readonly (readonly string[])[]): boolean {
+  return listed.some((entry) => entry.every((word, index) => words[index] === word))
+}
+
+function isReading(words: readonly string[], worktree: string): boolean {
+  if (!isListed(words, READ_ONLY_COMMANDS) || words.some((word) => DANGEROUS_ARGUMENT.test(word))) return false
+  // After a `cd` elsewhere the next command means something else.
+  return words[0] !== 'cd' || (words.length === 2 && isInside(resolve(worktree, words[1]!), [worktree]))
+}
+
+/** Follows symlinks as far as the path exists: a link in the worktree may lead anywhere. */
+function isInside(path: string, folders: readonly string[]): boolean {
+  if (!isAbsolute(path)) return false
+  const real = realPath(resolve(path))
+  return folders.some((folder) => {
+    const way = relative(realPath(folder), real)
+    return way === '' || (way !== '..' && !way.startsWith('../') && !isAbsolute(way))
+  })
+}
+
+function realPath(path: string): string {
+  let rest = ''
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return join(realpathSync(at), rest)
+    } catch {
+      // A link to nothing yet: writing through it would make a file who knows where.
+      if (lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink()) return '/dangling-link'
+      if (dirname(at) === at) return path
+      rest = join(at.slice(dirname(at).length).replace(/^\//, ''), rest)
+    }
+  }
+}
+
+function touchesGit(path: string, worktree: string): boolean {
+  return relative(worktree, resolve(path)).split('/').includes('.git')
+}
+
+function mcpServerOf(request: PermissionRequest): string | undefined {
+  const input = request.rawInput as { server?: unknown; server_name?: unknown } | null
+  const named = typeof input === 'object' && input !== null ? (input.server ?? input.server_name) : undefined
+  if (typeof named === 'string') return named
+  return /^(?:mcp__)?([\w-]+?)(?:__|[.:/])[\w-]+/.exec(request.title)?.[1]
+}
+
+/**
+ * What two requests have in common when they ask for the same thing: tool, arguments, place. A
+ * resumed session that asks again gets the stored answer. Ids, titles and key order do not matter.
+ */
+export function fingerprint(
+  request: Pick<PermissionRequest, 'kind' | 'rawInput' | 'command' | 'paths' | 'title'>,
+  cwd: string,
+): string {
+  const hasInput = typeof request.rawInput === 'object' && request.rawInput !== null
+  const what = hasInput ? request.rawInput : { title: request.title, command: request.command, paths: request.paths }
+  return createHash('sha256')
+    .update(JSON.stringify([request.kind, canonical(what), cwd]))
+    .digest('hex')
+}
+
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, entry]) => [key, canonical(entry)])
+}
+
+/**
+ * The option to answer with. Only ever for this once: `always` would let the agent stop asking,
+ * and the policy is ours. Undefined (which cancels) where there is no such option.
+ */
+export function chooseOption(options: PermissionRequest['options'], decision: 'allow' | 'reject'): string | undefined {
+  return options.find(({ kind }) => kind === `${decision}_once`)?.id
+}
+
+function allow(reason: string): PermissionDecision {
+  return { decision: 'allow', reason }
+}
+
+function ask(reason: string): PermissionDecision {
+  return { decision: 'ask', reason }
+}
