@@ -28,6 +28,16 @@ export const CheckResult = z.object({
 })
 export type CheckResult = z.infer<typeof CheckResult>
 
+/** Set-up of the clean checkout failed, so that no check could run. */
+export const SetupFailure = z.object({
+  command: z.string(),
+  exitCode: z.int().nullable(),
+  tail: z.string(),
+  /** Lockfiles and manifests that the commit changed: with one of them the failure may be the work's. */
+  changedFiles: z.array(z.string()),
+})
+export type SetupFailure = z.infer<typeof SetupFailure>
+
 /** `stop`: no proof; `ask`: the owner decides; `note`: for the reviewer and the report. */
 export const GuardFinding = z.object({
   guard: z.enum([
@@ -69,6 +79,7 @@ export const Proof = z.object({
   commit: z.string(),
   tree: z.string(),
   results: z.array(CheckResult),
+  setup: SetupFailure.nullable(),
   guards: z.array(GuardFinding),
   review: Review.nullable(),
   passed: z.boolean(),

@@ -44,8 +44,8 @@ export function splitCommands(line: string): string[][] | undefined {
     } else if (c === ' ' || c === '\t') {
       endWord()
       at++
-    } else if (line.startsWith('2>&1', at) && word === undefined) {
-      at += 4
+    } else if (word === undefined && HARMLESS_REDIRECTION.test(line.slice(at))) {
+      at += HARMLESS_REDIRECTION.exec(line.slice(at))![0].length
     } else if (line.startsWith('&&', at) || line.startsWith('||', at)) {
       if (!endCommand()) return undefined
       at += 2
@@ -69,6 +69,7 @@ export function splitCommands(line: string): string[][] | undefined {
   return commands.length > 0 && commands.every(isPlain) ? commands : undefined
 }
 
+const HARMLESS_REDIRECTION = /^(?:[12]?>&[12]|[12&]?>\s*\/dev\/null)(?=[\s;|]|$)/
 const CONTROL = /^(if|then|else|elif|fi|for|while|until|do|done|case|esac|function|select|time|coproc|!|\[\[|\[)$/
 
 /** An assignment in front changes what the command does (PATH, LD_PRELOAD); a keyword starts something that is no command. */

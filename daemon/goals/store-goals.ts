@@ -9,7 +9,7 @@ import type { Inbox } from '../inbox/inbox.ts'
 import { dropGoal } from '../orchestrator/carry-out.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { RunRegistry } from '../orchestrator/run-registry.ts'
-import type { Verified, VerifyInput } from '../proof/prove-run.ts'
+import type { Verify } from '../proof/prove-run.ts'
 import {
   addEvent,
   addRun,
@@ -37,7 +37,7 @@ import type { ReviewView } from './views.ts'
 export interface StoreGoalsDeps extends AddGoalDeps {
   inbox: Inbox
   registry: RunRegistry
-  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
+  verify: Verify
   /** Where a task's worktree goes when the owner takes it before any run had one. */
   worktreeOf(label: string, taskId: string): string
 }
@@ -268,6 +268,8 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       const repository = await desk.get(goal.repositoryId)
       const again = await deps.verify(
         {
+          goal,
+          kind: 'task',
           repository,
           contract: recorded.contract,
           base: recorded.base,
@@ -278,7 +280,7 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       )
       return {
         recorded,
-        again: { results: again.results, tree: again.tree, passed: again.results.every((result) => result.passed) },
+        again: { results: again.results, tree: again.tree, passed: again.passed },
       }
     },
 

@@ -2,7 +2,7 @@ import { Fault } from '../../core/fault.ts'
 import { taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import { landingContract } from '../landing/land-tasks.ts'
-import type { Verified, VerifyInput } from '../proof/prove-run.ts'
+import type { Verify } from '../proof/prove-run.ts'
 import { addEvent, getPlan, listLandings, listTasks } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
@@ -12,12 +12,7 @@ import { goalNamed } from './names.ts'
  * Reverts what a goal landed: a new commit on the branch that takes exactly that change back, whatever
  * came after it. What held before the goal must hold on the result; only then the branch moves.
  */
-export function createUndo(deps: {
-  store: Store
-  world: World
-  desk: RepositoryDesk
-  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
-}) {
+export function createUndo(deps: { store: Store; world: World; desk: RepositoryDesk; verify: Verify }) {
   const { store, world, desk } = deps
 
   return async function undo(name: string, by: string): Promise<{ branch: string; commit: string }> {
@@ -102,7 +97,15 @@ export function createUndo(deps: {
       const checks = contract.checks.filter((check) => !broughtAbout.has(check.command))
       if (checks.length === 0) return
       const verified = await deps.verify(
-        { repository, contract: { ...contract, checks, overlay: [] }, base: target, commit, tag: `${goal.id}/undo` },
+        {
+          goal,
+          kind: 'landing',
+          repository,
+          contract: { ...contract, checks, overlay: [] },
+          base: target,
+          commit,
+          tag: `${goal.id}/undo`,
+        },
         new AbortController().signal,
       )
       const red = verified.results.find((result) => !result.passed)

@@ -23,7 +23,7 @@ import {
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
 import type { Repository } from '../worktrees/worktree.ts'
-import { askAboutLanding, type LandDeps, landingContract } from './land-tasks.ts'
+import { askAboutLanding, failureInWords, type LandDeps, landingContract } from './land-tasks.ts'
 
 export interface LandGoalDeps extends LandDeps {
   /** Proposes a pushed branch; answers its address. Throws command_missing where that cannot be done here. */
@@ -179,7 +179,7 @@ export function createLandGoal(deps: LandGoalDeps) {
     })
     await repository.setRef(`refs/claw/merges/${goal.number}/target`, merged)
     const verified = await deps.verify(
-      { repository, contract, base: target, commit: merged, tag: `${landing.id}/proof` },
+      { goal, repository, contract, base: target, commit: merged, kind: 'landing', tag: `${landing.id}/proof` },
       signal,
     )
     const proof: Proof = {
@@ -193,10 +193,11 @@ export function createLandGoal(deps: LandGoalDeps) {
       commit: merged,
       tree: verified.tree,
       results: verified.results,
+      setup: verified.setup,
       guards: [],
       review: null,
-      passed: verified.results.length > 0 && verified.results.every((result) => result.passed),
-      sandbox: verified.sandbox,
+      passed: verified.passed && verified.results.length > 0,
+      sandbox: verified.sandboxName,
       createdAt: world.clock.now(),
     }
     await store.transaction(async (tx) => {
@@ -208,7 +209,7 @@ export function createLandGoal(deps: LandGoalDeps) {
       })
     })
     if (!proof.passed) {
-      await addCatchUpTask(goal, landing, plan.id, plan.draft, done, head, target, [], deps.feedback(proof.results))
+      await addCatchUpTask(goal, landing, plan.id, plan.draft, done, head, target, [], failureInWords(proof))
       return undefined
     }
     await repository.setRef(`refs/heads/${goal.branch}`, merged, head)

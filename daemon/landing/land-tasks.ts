@@ -2,14 +2,15 @@ import type { Goal, GoalId } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { Landing } from '../../core/landing.ts'
 import type { Check, PlanDraft } from '../../core/plan.ts'
-import type { CheckResult, Contract, Proof } from '../../core/proof.ts'
+import type { Contract, Proof } from '../../core/proof.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import { openAsk } from '../inbox/ask.ts'
 import { uniqueBy } from '../orchestrator/carry-out.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
-import type { Verified, VerifyInput } from '../proof/prove-run.ts'
+import { classify } from '../proof/classify.ts'
+import type { Verify } from '../proof/prove-run.ts'
 import type { Queue } from '../store/queue.ts'
 import {
   addEvent,
@@ -33,8 +34,7 @@ export interface LandDeps {
   queue: Queue
   world: World
   desk: RepositoryDesk
-  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
-  feedback(results: CheckResult[]): string
+  verify: Verify
   attempts: { softFailuresMax: number }
 }
 
@@ -107,7 +107,15 @@ export function createLandTasks(deps: LandDeps) {
     )
     const contract = landingContract([...landed, task], draft)
     const verified = await deps.verify(
-      { repository, contract, base: goal.baseCommit ?? head, commit: merged.commit, tag: `${landing.id}/proof` },
+      {
+        goal,
+        repository,
+        contract,
+        base: goal.baseCommit ?? head,
+        commit: merged.commit,
+        kind: 'landing',
+        tag: `${landing.id}/proof`,
+      },
       signal,
     )
     const proof: Proof = {
@@ -121,10 +129,11 @@ export function createLandTasks(deps: LandDeps) {
       commit: merged.commit,
       tree: verified.tree,
       results: verified.results,
+      setup: verified.setup,
       guards: [],
       review: null,
-      passed: verified.results.length > 0 && verified.results.every((result) => result.passed),
-      sandbox: verified.sandbox,
+      passed: verified.passed && verified.results.length > 0,
+      sandbox: verified.sandboxName,
       createdAt: world.clock.now(),
     }
     if (!proof.passed) {
@@ -296,7 +305,7 @@ export function createLandTasks(deps: LandDeps) {
         task: { ...task, commit: merged },
         goal,
         failure: 'work',
-        feedback: `Your change passed its checks alone, but merged with what landed meanwhile these fail. Your worktree now holds the merged tree; make all checks pass there.\n\n${deps.feedback(proof.results)}`,
+        feedback: `Your change passed its checks alone, but merged with what landed meanwhile these fail. Your worktree now holds the merged tree; make all checks pass there.\n\n${failureInWords(proof)}`,
         note: 'red after the merge',
         softFailuresMax: deps.attempts.softFailuresMax,
         baseCommit: head,
@@ -327,4 +336,11 @@ export async function askAboutLanding(
     ],
     freeText: false,
   })
+}
+
+/** What failed in a landing proof, with its output, for an agent. */
+export function failureInWords(proof: Proof): string {
+  return (
+    classify({ results: proof.results, guards: proof.guards, setup: proof.setup })?.feedback ?? 'Nothing was checked.'
+  )
 }

@@ -12,40 +12,36 @@ import type { Queue } from '../store/queue.ts'
 import { addEvent, addProof, getGoal, getPlan, getRun, getTask, listProofs, moveTask } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
-import type { FileChange, Repository } from '../worktrees/worktree.ts'
+import type { Repository } from '../worktrees/worktree.ts'
+import { classify } from './classify.ts'
+import { guard } from './guards.ts'
+import type { Verification } from './verify.ts'
 
-/** What verification of one commit came to. */
-export interface Verified {
-  tree: string
-  results: CheckResult[]
-  /** Findings of the verifier itself: check definitions that the commit changes. */
-  guards: GuardFinding[]
-  sandbox: string
-}
-
+/** One verification, as the jobs ask for it; how wide and with whose environment files is settled by whoever meets it. */
 export interface VerifyInput {
+  goal: Goal
   repository: Repository
   contract: Contract
   base: string
   commit: string
-  /** Names the verification in logs, process environments and output files. */
+  kind: 'task' | 'landing'
+  /** Names the verification in logs, process environments and folders: `<run id>` or `<id>/…`. */
   tag: string
-  onChecked?(result: CheckResult): void
 }
+
+export type Verify = (input: VerifyInput, signal: AbortSignal) => Promise<Verification>
 
 export interface ProveDeps {
   store: Store
   queue: Queue
   world: World
   desk: RepositoryDesk
-  verify(input: VerifyInput, signal: AbortSignal): Promise<Verified>
-  guard(input: { task: Task; contract: Contract; changes: FileChange[]; diff: string }): GuardFinding[]
+  verify: Verify
   /** Null where there is no reviewer. */
   review(
     input: { task: Task; goal: Goal; contract: Contract; diff: string; results: CheckResult[]; guards: GuardFinding[] },
     signal: AbortSignal,
   ): Promise<Review | null>
-  feedback(results: CheckResult[], guards: GuardFinding[]): string
   attempts: { softFailuresMax: number }
 }
 
@@ -98,28 +94,13 @@ export function createProveRun(deps: ProveDeps) {
     )
     const changes = await repository.changes(base, commit)
     const diff = await repository.diff(base, commit)
-    const guards = deps.guard({ task, contract, changes, diff })
+    const guards = guard({ kind: task.spec.kind, contract, changes, diff })
     const verified = await deps.verify(
-      {
-        repository,
-        contract,
-        base,
-        commit,
-        tag: `${run.id}/proof`,
-        onChecked: (result) => {
-          world.log.info(
-            { task: label, check: result.name, passed: result.passed, ms: Math.round(result.durationMs) },
-            'check ended',
-          )
-        },
-      },
+      { goal, repository, contract, base, commit, kind: 'task', tag: `${run.id}/proof` },
       signal,
     )
     const found = [...guards, ...verified.guards]
-    const passed =
-      verified.results.every((result) => result.passed) &&
-      found.every((finding) => finding.level !== 'stop') &&
-      verified.results.length > 0
+    const passed = verified.passed && verified.results.length > 0 && found.every((finding) => finding.level !== 'stop')
     // A reviewer costs money: only what the checks let through is read.
     const review = passed
       ? await deps.review({ task, goal, contract, diff, results: verified.results, guards: found }, signal)
@@ -133,10 +114,11 @@ export function createProveRun(deps: ProveDeps) {
       commit,
       tree: verified.tree,
       results: verified.results,
+      setup: verified.setup,
       guards: found,
       review,
       passed,
-      sandbox: verified.sandbox,
+      sandbox: verified.sandboxName,
       createdAt: world.clock.now(),
     }
     await store.transaction(async (tx) => {
@@ -178,12 +160,13 @@ export function createProveRun(deps: ProveDeps) {
       const fresh = await getTask(tx, task.id)
       if (fresh.state !== 'proving' || fresh.commit !== run.commit) return
       if (!proof.passed) {
+        const why = classify({ results: proof.results, guards: proof.guards, setup: proof.setup })
         await failTask(tx, queue, world, {
           task: fresh,
           goal,
-          failure: 'work',
-          feedback: deps.feedback(proof.results, proof.guards),
-          note: describeFailure(proof),
+          failure: why?.failure ?? 'work',
+          feedback: why?.feedback ?? 'Nothing was checked, so nothing is proven.',
+          note: why?.words ?? 'nothing was checked',
           softFailuresMax: deps.attempts.softFailuresMax,
         })
         return
@@ -231,11 +214,4 @@ export function createProveRun(deps: ProveDeps) {
       await send(queue, tx, 'land', goal.id)
     })
   }
-}
-
-function describeFailure(proof: Proof): string {
-  const red = proof.results.filter((result) => !result.passed).map((result) => result.name)
-  if (red.length > 0) return `check failed: ${red.join(', ')}`
-  const stop = proof.guards.find((finding) => finding.level === 'stop')
-  return stop ? stop.detail : 'nothing was checked'
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { isFault } from '../../core/fault.ts'
 import type { Check } from '../../core/plan.ts'
-import type { CheckResult, Contract, GuardFinding } from '../../core/proof.ts'
+import type { CheckResult, Contract, GuardFinding, SetupFailure } from '../../core/proof.ts'
 import type { World } from '../../core/world.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { type ConfinedShellDeps, createConfinedShell } from '../worktrees/confined-shell.ts'
@@ -29,13 +29,7 @@ export interface Verification {
   recipe: Recipe
 }
 
-export interface SetupFailure {
-  command: string
-  exitCode: number | null
-  tail: string
-  /** Lockfiles and manifests that the commit changed: with one of them the failure may be the work's. */
-  changedFiles: string[]
-}
+export type { SetupFailure }
 
 export interface Baseline {
   tree: string

@@ -24,7 +24,7 @@ const JSON_COLUMNS = {
   plan: ['draft', 'request', 'reasons', 'baseline'],
   task: ['spec', 'next'],
   run: ['usage'],
-  proof: ['contract', 'results', 'guards', 'review'],
+  proof: ['contract', 'results', 'setup', 'guards', 'review'],
   landing: [],
   ask: ['choices', 'answer'],
 } as const

@@ -88,6 +88,7 @@ export interface Tables {
     commit: string
     tree: string
     results: string
+    setup: string | null
     guards: string
     review: string | null
     passed: number

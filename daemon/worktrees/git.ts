@@ -63,7 +63,7 @@ const STDERR_MAX = 8 * 1024
 
 /** Settings that win over every configuration file. */
 export const SETTINGS: readonly (readonly [string, string])[] = [
-  
+  ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
   ['core.untrackedCache', 'false'],
   ['core.fsync', 'all'],

@@ -104,6 +104,7 @@ create table proof (
   "commit" text not null,
   tree text not null,
   results text not null,
+  setup text,
   guards text not null,
   review text,
   passed integer not null,
