@@ -1,0 +1,101 @@
+import type { CheckResult, Proof } from '../../core/proof.ts'
+import type { Run } from '../../core/run.ts'
+import { type Task, taskLabel } from '../../core/task.ts'
+import { bullets, code, line, table } from './markdown.ts'
+
+export interface TaskFacts {
+  goalNumber: number
+  task: Task
+  /** Oldest first, as are the proofs. */
+  runs: readonly Run[]
+  proofs: readonly Proof[]
+}
+
+/** What one task came to: state, commit, the proof that counts, how it got there, what to know about it. */
+export function taskSection({ goalNumber, task, runs, proofs }: TaskFacts): string {
+  const label = taskLabel(goalNumber, task.number)
+  const own = proofs.findLast((proof) => proof.kind === 'task')
+  const landing = proofs.findLast((proof) => proof.kind === 'landing')
+  const deciding = task.state === 'done' ? (landing ?? own) : proofs.at(-1)
+  return [
+    `### ${label} ${line(task.spec.title)}: ${task.state}`,
+    stateLines(task, deciding),
+    deciding ? proofTable(deciding, `claw proof ${label}`) : 'No check was run on it; there is no proof.',
+    attemptLines(runs),
+    own ? guardLines(own) : '',
+    own ? reviewLines(own) : '',
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')
+}
+
+function stateLines(task: Task, deciding: Proof | undefined): string {
+  const lines: string[] = []
+  const commit = task.commit ?? deciding?.commit
+  if (commit) lines.push(`Commit ${code(commit.slice(0, 12))}`)
+  if (task.reason && task.state !== 'done') lines.push(`Why: ${line(task.reason)}`)
+  if (task.spec.kind === 'report') {
+    lines.push(`Written to ${task.spec.footprint.map((path) => code(path)).join(', ')}`)
+  }
+  return lines.length > 0 ? bullets(lines) : ''
+}
+
+/** The checks as the daemon ran them on one commit. */
+export function proofTable(proof: Proof, command: string): string {
+  const what = proof.kind === 'landing' ? 'on the merged tree' : 'on its commit'
+  const head = `Proof ${what} ${code(proof.commit.slice(0, 12))}: **${proof.passed ? 'passed' : 'failed'}** (${code(command)}, sandbox: ${line(proof.sandbox)})`
+  if (proof.setup) {
+    const { command, exitCode, changedFiles } = proof.setup
+    const changed =
+      changedFiles.length > 0 ? ` The commit changes ${changedFiles.map((path) => code(path)).join(', ')}.` : ''
+    return `${head}\n\nNo check could run: the set-up of the clean checkout failed at ${code(command)} (${exitCode === null ? 'signal' : `exit ${exitCode}`}).${changed}`
+  }
+  if (proof.results.length === 0) return `${head}\n\nNo command was run.`
+  const rows = proof.results.map((result) => [
+    line(result.name, 120),
+    code(result.command),
+    result.kind,
+    exitWords(result),
+    (result.durationMs / 1000).toFixed(1),
+    result.passed ? 'yes' : '**no**',
+  ])
+  return `${head}\n\n${table(['check', 'command', 'kind', 'exit', 'seconds', 'passed'], rows)}`
+}
+
+function exitWords({ timedOut, exitCode }: CheckResult): string {
+  if (timedOut) return 'time limit'
+  return exitCode === null ? 'signal' : String(exitCode)
+}
+
+/** One attempt that went well is told by the state; anything else is told. */
+function attemptLines(runs: readonly Run[]): string {
+  const first = runs[0]
+  if (!first) return ''
+  if (runs.length === 1 && first.outcome === 'done' && first.failure === null)
+    return `Done by ${line(first.agent)} at the first attempt.`
+  const each = runs.map((run) => {
+    const why = run.failure ? `, ${run.failure} failure` : ''
+    const note = run.note ? `: ${line(run.note)}` : ''
+    const purpose = run.purpose === 'work' ? '' : ', to settle a conflict'
+    return `${run.attempt}. ${line(run.agent)}${purpose}: ${run.outcome ?? run.state}${why}${note}`
+  })
+  return `Attempts:\n\n${each.slice(-20).join('\n')}`
+}
+
+function guardLines(proof: Proof): string {
+  if (proof.guards.length === 0) return ''
+  const found = proof.guards.map(({ guard, level, path, detail }) => {
+    const where = path ? ` in ${code(path)}` : ''
+    return `${guard.replaceAll('-', ' ')} (${level})${where}: ${line(detail)}`
+  })
+  return `Guards:\n\n${bullets(found)}`
+}
+
+function reviewLines({ review, passed }: Proof): string {
+  if (!review) return passed ? 'No reviewer read it.' : ''
+  const found = review.findings.map(
+    ({ class: kind, path, detail }) => `**${kind}**${path ? ` ${code(path)}` : ''}: ${line(detail)}`,
+  )
+  const head = `Review by ${line(review.reviewer)}: ${line(review.summary, 2000)}`
+  return found.length > 0 ? `${head}\n\n${bullets(found)}` : `${head} No findings.`
+}
