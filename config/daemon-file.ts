@@ -6,16 +6,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { z } from 'zod'
 
-export const DaemonFile = z.object({
-  port: z.int().min(1).max(65535),
-  token: z.string().min(16),
-  pid: z.int().positive(),
-  startedAt: z.int(),
-  version: z.string(),
-})
-export type DaemonFile = z.infer<typeof DaemonFile>
+export interface DaemonFile {
+  port: number
+  token: string
+  pid: number
+  startedAt: number
+  version: string
+}
 
 /** How the daemon's process says why it went: configuration that must be mended, or another one holds the home. */
 export const DAEMON_EXIT = { config: 78, locked: 75 } as const
@@ -49,10 +47,27 @@ export function findDaemonFile(file: string): DaemonFile | undefined {
     return undefined
   }
   try {
-    return DaemonFile.safeParse(JSON.parse(text)).data
+    const content: unknown = JSON.parse(text)
+    return isDaemonFile(content) ? content : undefined
   } catch {
     return undefined
   }
+}
+
+/** By hand: `claw status` reads this, and a schema library would cost it more than all the rest. */
+function isDaemonFile(content: unknown): content is DaemonFile {
+  if (typeof content !== 'object' || content === null) return false
+  const { port, token, pid, startedAt, version } = content as Record<string, unknown>
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
+  return (
+    isCount(port) &&
+    (port as number) <= 65535 &&
+    typeof token === 'string' &&
+    token.length >= 16 &&
+    isCount(pid) &&
+    typeof startedAt === 'number' &&
+    typeof version === 'string'
+  )
 }
 
 /** Removes the file if it is still the one that this daemon wrote; a successor's stays. */

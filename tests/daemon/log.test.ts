@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type OpenLog, openLog, redact, toWords } from '../../daemon/log.ts'
+import { toWords } from '../../core/log-line.ts'
+import { type OpenLog, openLog, redact } from '../../daemon/log.ts'
 
 let folder: string
 let opened: OpenLog[] = []
