@@ -28,7 +28,9 @@ const child = spawn(argv[0] as string, argv.slice(1), {
   stdio: 'inherit',
   env: { ...process.env, CLAW_NETNS: way ? 'loopback' : 'none' },
 })
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+// unshare ignores polite signals while it waits. Its end takes the whole PID namespace with it. Ctrl-C reaches the command by itself.
+process.on('SIGTERM', () => child.kill('SIGKILL'))
+process.on('SIGINT', () => {})
 child.on('error', (error) => {
   console.error(`in-netns: ${error.message}`)
   process.exitCode = 127

@@ -16,8 +16,8 @@ export interface TestAgent {
   api: 'anthropic' | 'openai-responses' | 'openai-chat' | 'google'
   /** ACP session mode in which it asks nobody; null: its first one is right. */
   mode: string | null
-  /** It can `session/load` a conversation into a new process. */
-  loads: boolean
+  /** A session that was killed in its first turn can be loaded. Gemini 0.61 has saved nothing by then. */
+  loadsUnfinished: boolean
   env(place: Place): Record<string, string>
   /** Below its private HOME. */
   files(place: Place): Record<string, string>
@@ -34,6 +34,8 @@ const BIN_FOLDERS = [
   join(root, 'node_modules/.bin'),
   join(here, 'node_modules/.bin'),
   join(here, 'more/node_modules/.bin'),
+  // OpenCode's own package links its binary in an install script; the binary's package has no link at all.
+  join(here, 'more/node_modules/opencode-linux-x64/bin'),
 ]
 
 const KEY = 'key-of-the-agent-test'
@@ -47,7 +49,7 @@ export const AGENTS: readonly TestAgent[] = [
     args: [],
     api: 'openai-chat',
     mode: null,
-    loads: true,
+    loadsUnfinished: true,
     env: () => ({ PI_OFFLINE: '1' }),
     files: ({ url }) => ({
       '.pi/agent/models.json': JSON.stringify({
@@ -69,7 +71,7 @@ export const AGENTS: readonly TestAgent[] = [
     args: ['acp', '--with-builtin', 'developer'],
     api: 'openai-chat',
     mode: null,
-    loads: true,
+    loadsUnfinished: true,
     env: ({ url }) => ({
       GOOSE_PROVIDER: 'openai',
       GOOSE_MODEL: MODEL,
@@ -86,7 +88,7 @@ export const AGENTS: readonly TestAgent[] = [
     args: [],
     api: 'openai-responses',
     mode: null,
-    loads: true,
+    loadsUnfinished: true,
     env: ({ home }) => ({
       CODEX_HOME: join(home, '.codex'),
       LOOP_KEY: KEY,
@@ -114,7 +116,7 @@ export const AGENTS: readonly TestAgent[] = [
     args: [],
     api: 'anthropic',
     mode: 'acceptEdits',
-    loads: true,
+    loadsUnfinished: true,
     env: ({ url, home }) => ({
       ANTHROPIC_BASE_URL: url,
       ANTHROPIC_API_KEY: KEY,
@@ -122,6 +124,82 @@ export const AGENTS: readonly TestAgent[] = [
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       DISABLE_AUTOUPDATER: '1',
       ENABLE_TOOL_SEARCH: 'false',
+    }),
+    files: noFiles,
+  },
+  {
+    name: 'gemini',
+    program: 'gemini',
+    args: ['--acp'],
+    api: 'google',
+    mode: null,
+    loadsUnfinished: false,
+    env: ({ url }) => ({
+      GEMINI_API_KEY: KEY,
+      GOOGLE_GEMINI_BASE_URL: url,
+      GEMINI_MODEL: MODEL,
+      GEMINI_CLI_NO_RELAUNCH: 'true',
+    }),
+    files: () => ({
+      '.gemini/settings.json': JSON.stringify({
+        security: { auth: { selectedType: 'gemini-api-key' }, folderTrust: { enabled: false } },
+        privacy: { usageStatisticsEnabled: false },
+      }),
+    }),
+  },
+  {
+    name: 'qwen',
+    program: 'qwen',
+    args: ['--acp'],
+    api: 'openai-chat',
+    mode: 'yolo',
+    loadsUnfinished: true,
+    env: ({ url }) => ({ OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `${url}/v1`, OPENAI_MODEL: MODEL }),
+    files: () => ({
+      '.qwen/settings.json': JSON.stringify({
+        security: { auth: { selectedType: 'openai' } },
+        privacy: { usageStatisticsEnabled: false },
+      }),
+    }),
+  },
+  {
+    name: 'opencode',
+    program: 'opencode',
+    args: ['acp'],
+    api: 'openai-chat',
+    mode: null,
+    loadsUnfinished: true,
+    env: ({ url }) => ({
+      OPENCODE_DISABLE_MODELS_FETCH: '1',
+      OPENCODE_DISABLE_AUTOUPDATE: '1',
+      OPENCODE_CONFIG_CONTENT: JSON.stringify({
+        provider: {
+          loop: {
+            npm: '@ai-sdk/openai-compatible',
+            options: { baseURL: `${url}/v1`, apiKey: KEY },
+            models: { [MODEL]: { name: MODEL } },
+          },
+        },
+        model: `loop/${MODEL}`,
+        small_model: `loop/${MODEL}`,
+      }),
+    }),
+    files: noFiles,
+  },
+  {
+    name: 'copilot',
+    program: 'copilot',
+    args: ['--acp'],
+    api: 'openai-chat',
+    mode: null,
+    loadsUnfinished: true,
+    env: ({ url }) => ({
+      COPILOT_PROVIDER_BASE_URL: `${url}/v1`,
+      COPILOT_PROVIDER_TYPE: 'openai',
+      COPILOT_PROVIDER_API_KEY: KEY,
+      COPILOT_MODEL: MODEL,
+      COPILOT_OFFLINE: 'true',
+      COPILOT_AUTO_UPDATE: 'false',
     }),
     files: noFiles,
   },

@@ -27,12 +27,23 @@ export function stepsTaken(request: ModelRequest, since?: RegExp): number {
   return request.messages.slice(from).reduce((sum, message) => sum + message.toolCalls.length, 0)
 }
 
-/** Agents speak in the user's name: reminders, the environment, the time. Those are not a new prompt. */
+/**
+ * Agents speak in the user's name: reminders (Claude, Qwen), the environment (Codex, Gemini), the time (goose, Copilot).
+ * goose even puts a message of its own between a tool's result and the next call. None of it is a new prompt.
+ */
 function isSpoken(message: ModelMessage): boolean {
   return message.role === 'user' && message.toolResults.length === 0 && withoutInjections(message.text) !== ''
 }
 
-const INJECTED_TAGS = ['system-reminder', 'environment_context', 'user_instructions', 'permissions', 'info-msg']
+const INJECTED_TAGS = [
+  'system-reminder',
+  'environment_context',
+  'user_instructions',
+  'permissions',
+  'info-msg',
+  'session_context',
+  'current_datetime',
+]
 
 function withoutInjections(text: string): string {
   return INJECTED_TAGS.reduce(
@@ -54,5 +65,6 @@ export function workingDirectory(request: ModelRequest): string | undefined {
 const DIRECTORY_PATTERNS = [
   /(?:primary |current )?working directory(?: is)?:? *[`'"]?(\/[^\n<`'"]+)/i,
   /<cwd>([^<]+)<\/cwd>/,
+  /Workspace Directories:\W+- (\/[^\n]+)/,
   /(?:current|in the) directory(?: is)?:? *[`'"]?(\/[^\n<`'"]+)/i,
 ]

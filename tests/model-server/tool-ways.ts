@@ -31,7 +31,12 @@ interface EditWork {
 }
 
 const WRITE: readonly Way<WriteWork>[] = [
-  { seen: 'pi; goose', tool: 'write', has: ['path', 'content'], args: ({ path, content }) => ({ path, content }) },
+  {
+    seen: 'pi, goose (both make the folders)',
+    tool: 'write',
+    has: ['path', 'content'],
+    args: ({ path, content }) => ({ path, content }),
+  },
   {
     seen: 'Claude (absolute paths only)',
     tool: 'Write',
@@ -50,23 +55,19 @@ const WRITE: readonly Way<WriteWork>[] = [
     has: ['filePath', 'content'],
     args: ({ path, content }, full) => ({ filePath: full(path), content }),
   },
-  {
-    seen: 'Copilot',
-    tool: 'create',
-    has: ['path', 'file_text'],
-    args: ({ path, content }, full) => ({ path: full(path), file_text: content }),
-  },
+  // Not here on purpose. Codex 0.166 offers neither apply_patch nor a write tool for a model it does not know: the shell.
+  // Copilot's `create` wants the folder to be there and the file not to be: the shell does both.
 ]
 
 const EDIT: readonly Way<EditWork>[] = [
   {
-    seen: 'pi since 0.6x: several edits at once',
+    seen: 'pi 0.87',
     tool: 'edit',
     has: ['path', 'edits'],
     args: ({ path, find, replace }) => ({ path, edits: [{ oldText: find, newText: replace }] }),
   },
   {
-    seen: 'pi before that',
+    seen: 'older pi',
     tool: 'edit',
     has: ['path', 'oldText', 'newText'],
     args: ({ path, find, replace }) => ({ path, oldText: find, newText: replace }),
@@ -118,12 +119,12 @@ const READ: readonly Way<string>[] = [
 
 const RUN: readonly Way<string>[] = [
   {
-    seen: 'OpenCode, Copilot: a description is required',
+    seen: 'Copilot (the description is required)',
     tool: 'bash',
     has: ['command', 'description'],
     args: (command) => ({ command, description: 'Run it' }),
   },
-  { seen: 'pi', tool: 'bash', has: ['command'], args: (command) => ({ command }) },
+  { seen: 'pi, OpenCode', tool: 'bash', has: ['command'], args: (command) => ({ command }) },
   { seen: 'Claude', tool: 'Bash', has: ['command'], args: (command) => ({ command, description: 'Run it' }) },
   { seen: 'goose', tool: 'shell', has: ['command'], args: (command) => ({ command }) },
   {
@@ -132,8 +133,8 @@ const RUN: readonly Way<string>[] = [
     has: ['command'],
     args: (command) => ({ command, description: 'Run it', is_background: false }),
   },
-  { seen: 'Codex', tool: 'exec_command', has: ['cmd'], args: (cmd) => ({ cmd }) },
-  { seen: 'Codex', tool: 'shell_command', has: ['command'], args: (command) => ({ command }) },
+  { seen: 'Codex 0.166', tool: 'exec_command', has: ['cmd'], args: (cmd) => ({ cmd }) },
+  { seen: 'older Codex', tool: 'shell_command', has: ['command'], args: (command) => ({ command }) },
 ]
 
 export interface PlannedCall {
