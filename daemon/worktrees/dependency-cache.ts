@@ -179,17 +179,21 @@ export function createDependencyCache(deps: {
       if (recipe.setup.length === 0) return { how: 'nothing', key: '' }
       const key = await cacheKey(recipe, worktree, stamp)
       mkdirSync(dir, { recursive: true, mode: 0o700 })
-      // A failed build of another caller's is not ours: the next in line tries again.
-      for (let before = building.get(key); before; before = building.get(key)) await before.catch(() => {})
       if (await copyOut(key, options)) return { how: 'copied', key }
-      const built = build(key, options)
-      building.set(key, built)
+      // One at a time from here. A failed build of another caller's is not ours: the next in line tries again.
+      const before = building.get(key)
+      const mine = (async (): Promise<Prepared> => {
+        await before?.catch(() => {})
+        if (before && (await copyOut(key, options))) return { how: 'copied', key }
+        await build(key, options)
+        return { how: 'built', key }
+      })()
+      building.set(key, mine)
       try {
-        await built
+        return await mine
       } finally {
-        building.delete(key)
+        if (building.get(key) === mine) building.delete(key)
       }
-      return { how: 'built', key }
     },
   }
 }
