@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Log } from '../../core/world.ts'
-import { treeOfFiles } from './capture.ts'
+import { treeOfFiles, withDraftOf } from './capture.ts'
 import { parts, revision } from './git.ts'
 import type { OwnGit } from './own-git.ts'
 import type { Registry, WorktreeRecord } from './registration.ts'
@@ -193,7 +193,7 @@ async function refuseUnsaved(git: OwnGit, record: WorktreeRecord, index: string)
     })
   let tree: string
   try {
-    tree = await treeOfFiles(git, index, path)
+    tree = await withDraftOf(index, (draft) => treeOfFiles(git, draft, path))
   } catch (error) {
     if (isFault(error, 'path_unsafe')) throw dirty(error.message, error)
     throw error

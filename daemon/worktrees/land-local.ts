@@ -252,7 +252,7 @@ async function filesInTheWay(top: string, { added, deleted }: Writes): Promise<s
       const found = await look(prefix)
       if (found === 'nothing') break
       // What the commit removes is tracked and clean; a folder in a file's place is left to git, which refuses unless it is empty.
-      if (false && !goes.has(prefix.toLowerCase())) {
+      if (found === 'file' && !goes.has(prefix.toLowerCase())) {
         inTheWay.add(prefix)
         break
       }

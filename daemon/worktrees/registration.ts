@@ -64,7 +64,7 @@ export async function createRegistry(gitDir: string): Promise<Registry> {
     async drop(path) {
       await rm(adminOf(path), { recursive: true, force: true })
       await rm(indexOf(path), { force: true })
-      await rm(`${indexOf(path)}.lock`, { force: true })
+      for (const rest of ['.lock', '.draft', '.draft.lock']) await rm(indexOf(path) + rest, { force: true })
       await rm(join(records, `${nameOf(path)}.json`), { force: true })
     },
     indexOf,

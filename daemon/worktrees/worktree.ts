@@ -46,6 +46,8 @@ export interface Repository extends AsyncDisposable {
    * Everything in the worktree that git does not ignore, as one commit on top of `base`; commits
    * that an agent made itself are squashed into it. The index and HEAD of the worktree are not
    * trusted. `ref` names the commit before this returns. Answers undefined where nothing differs from base.
+   * Throws path_unsafe, naming it, where git would leave something out without a word: a repository inside
+   * the worktree, files in the place of a submodule.
    */
   capture(options: CaptureOptions): Promise<Capture | undefined>
 

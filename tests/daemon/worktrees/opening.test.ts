@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -112,6 +113,21 @@ describe('opening an owner’s repository', () => {
     )
     expect(await shallow.log(await shallow.ownerBranch('main'), 5)).toHaveLength(1)
   })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'one that belongs to another user is read, and landed in, all the same',
+    async () => {
+      const owner = anOwner()
+      const path = owner.repository('project')
+      execFileSync('chown', ['-R', '65534:65534', path])
+      const { repository, worktree, capture, base } = await aWorktree(owner, path)
+      owner.write(join(worktree, 'new.txt'), 'new\n')
+      const captured = await capture()
+      expect(await repository.land('main', captured!.commit, base)).toEqual({ outcome: 'landed', how: 'checked-out' })
+      await repository.fetch()
+      expect(await repository.ownerBranch('main')).toBe(captured?.commit)
+    },
+  )
 
   test('a clone that was cut short is made again, and what is in its place is kept aside', async () => {
     const owner = anOwner()

@@ -217,6 +217,17 @@ describe('merging', () => {
     expect(existsSync(worktree)).toBe(false)
   })
 
+  test('a refused capture of a merge can be mended', async () => {
+    const { owner, repository, worktree, capture, ours, theirs } = await twoSides()
+    await repository.startMerge(worktree, theirs)
+    owner.git(worktree, 'clone', '-q', join(owner.folder, 'project'), 'nested')
+    const merge = () => capture('refs/claw/tasks/1/2', { base: ours, mergedParents: [theirs] })
+    await expect(merge()).rejects.toMatchObject({ code: 'path_unsafe' })
+    await expect(repository.removeWorktree(worktree)).rejects.toMatchObject({ code: 'worktree_dirty' })
+    rmSync(join(worktree, 'nested/.git'), { recursive: true })
+    expect((await merge())?.changes.map(({ path }) => path)).toContain('nested/calm.txt')
+  })
+
   test('without a conflict the merged files lie there, and a capture makes the merge commit', async () => {
     const { repository, base, worktree, capture, theirs } = await twoSides()
     await repository.resetWorktree(worktree, base)
