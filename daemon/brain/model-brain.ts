@@ -94,7 +94,6 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
     schema: ReturnType<typeof wireSchema>,
     signal: AbortSignal | undefined,
   ) {
-    idle?.[Symbol.dispose]()
     part ??= start()
     const { process: child, waiting } = part
     const id = ++lastId

@@ -55,6 +55,20 @@ test('a file that two footprints share by name does not make them overlap', () =
   expect(footprintsOverlap(['src/a/**', 'CHANGELOG.md'], ['src/**'], null, shared)).toBe(true)
 })
 
+test('it is enough that one side claims no more than what is shared', () => {
+  const sides = [['CHANGELOG.md'], ['**/*.md']] as const
+  expect(footprintsOverlap(sides[0], sides[1], null, ['CHANGELOG.md'])).toBe(false)
+  expect(footprintsOverlap(sides[1], sides[0], null, ['CHANGELOG.md'])).toBe(false)
+  expect(footprintsOverlap(sides[0], sides[1], null)).toBe(true)
+})
+
+test('a path is inside by its whole name, dotfiles like any other', () => {
+  expect(isInside('.github/ci.yml', ['**'])).toBe(true)
+  expect(isInside('src/.env', ['./src/*'])).toBe(true)
+  expect(isInside('src/a/b.ts', ['src/*'])).toBe(false)
+  expect(isInside('src/a.ts', [])).toBe(false)
+})
+
 test('lockfiles are shared without being named', () => {
   expect(footprintsOverlap(['package-lock.json', 'a/**'], ['package-lock.json', 'b/**'], null)).toBe(false)
 })
