@@ -68,6 +68,7 @@ export function connectAcp(options: AcpConnectionOptions): AcpConnection {
     output: owned.stdin,
     log,
     lineBytesMax: LINE_BYTES_MAX,
+    onUpdate: options.onUpdate,
     onNoise: options.onNoise,
     onBytes: options.onBytes,
   })
@@ -78,7 +79,6 @@ export function connectAcp(options: AcpConnectionOptions): AcpConnection {
     .onRequest('*', ({ method }) => {
       throw acp.RequestError.methodNotFound(method)
     })
-    .onNotification('session/update', asIs, ({ params }) => options.onUpdate(params))
     .onNotification('*', () => {})
     .connect(wire)
 

@@ -8,6 +8,8 @@ export interface AcpWireOptions {
   output: Writable
   log: WireLog
   lineBytesMax: number
+  /** Updates are handed on here, in order, and not to the SDK: it drops, with a shout, what its schema does not know. */
+  onUpdate(params: unknown): void
   /** A line that is no JSON object: a banner, a warning. The conversation goes on. */
   onNoise(line: string): void
   /** Every byte that arrives, for those who count. */
@@ -58,13 +60,8 @@ export function createAcpWire(options: AcpWireOptions): Stream & { ended: Promis
   return { readable, writable, ended: ended.promise }
 }
 
-async function* readMessages({
-  input,
-  log,
-  lineBytesMax,
-  onNoise,
-  onBytes,
-}: AcpWireOptions): AsyncGenerator<AnyMessage> {
+async function* readMessages(options: AcpWireOptions): AsyncGenerator<AnyMessage> {
+  const { input, log, lineBytesMax, onNoise, onBytes } = options
   let parts: Buffer[] = []
   let partBytes = 0
   for await (const chunk of chunks(input)) {
@@ -77,7 +74,8 @@ async function* readMessages({
       start = end + 1
       const message = parse(line)
       await log.add(message ? '<' : '!', message ? line : line.slice(0, NOISE_CHARACTERS_MAX))
-      if (message) yield message
+      if (message && 'method' in message && message.method === 'session/update') options.onUpdate(message.params)
+      else if (message) yield message
       else if (line.trim() !== '') onNoise(line.slice(0, NOISE_CHARACTERS_MAX))
     }
     if (start < chunk.length) {

@@ -53,7 +53,7 @@ const RETRY_MAX_MS = 8 * 86_400_000
 /** When it may be tried again, where the words say so; milliseconds since the epoch. */
 export function findRetryAt(words: string, now: number): number | null {
   const inAWhile =
-    /(?:retry|try again|resets?|available)[^.\n]{0,24}?\b(?:in|after)\b\W{0,4}((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)\b[\s,and]*)+)/i.exec(
+    /(?:retry|try again|resets?|available)[^.\n]{0,24}?\b(?:in|after)\b\W{0,4}((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])[\s,and]*)+)/i.exec(
       words,
     )
   if (inAWhile) return bounded(now + durationMs(inAWhile[1]!), now)

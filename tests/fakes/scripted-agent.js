@@ -202,9 +202,9 @@ const STEPS = {
     const outcome = answer?.result?.outcome
     if (step.to) writeFileSync(resolve(cwd, step.to), JSON.stringify(outcome ?? null))
     const allowed = outcome?.outcome === 'selected' && ['yes', 'always'].includes(outcome.optionId)
-    await play((allowed ? step.then : step.else) ?? [], turn)
+    await play((allowed ? step.yes : step.no) ?? [], turn)
   },
-  when: (step, turn) => play((turn.text.includes(step.contains) ? step.then : step.else) ?? [], turn),
+  when: (step, turn) => play((turn.text.includes(step.contains) ? step.yes : step.no) ?? [], turn),
   silent: (_step, turn) => untilCancelled(turn),
   /** Does not even listen to cancel. */
   deaf: () => new Promise(() => setInterval(() => {}, 1 << 30)),

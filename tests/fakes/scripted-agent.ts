@@ -25,12 +25,12 @@ export type Step =
       command?: string
       path?: string
       options?: { optionId: string; name: string; kind: string }[]
-      then?: Step[]
-      else?: Step[]
+      yes?: Step[]
+      no?: Step[]
       to?: string
     }
   /** Whether the prompt's text contains something: feedback, say. */
-  | { do: 'when'; contains: string; then?: Step[]; else?: Step[] }
+  | { do: 'when'; contains: string; yes?: Step[]; no?: Step[] }
   /** Says nothing until it is cancelled; `deaf` not even then. */
   | { do: 'silent' | 'deaf' }
   | { do: 'sleep'; ms: number }
