@@ -27,15 +27,20 @@ export function openWireLog(file: string, bytesMax: number): WireLog {
   async function flush(): Promise<void> {
     try {
       while (waiting.length > 0 && !broken) {
-        const text = waiting.join('')
-        waiting = []
-        waitingBytes = 0
-        if (size > 0 && size + text.length > bytesMax) {
+        if (size > 0 && size + waiting[0]!.length > bytesMax) {
           await handle?.close()
           handle = undefined
           if (existsSync(file)) renameSync(file, `${file}.1`)
           size = 0
         }
+        // As many lines as still fit, and always one.
+        let room = bytesMax - size
+        const fitting = waiting.findIndex((line, index) => {
+          room -= line.length
+          return room < 0 && index > 0
+        })
+        const text = waiting.splice(0, fitting < 0 ? waiting.length : fitting).join('')
+        waitingBytes -= text.length
         if (!handle) {
           handle = await open(file, 'a', 0o600)
           chmodSync(file, 0o600)
@@ -45,6 +50,7 @@ export function openWireLog(file: string, bytesMax: number): WireLog {
     } catch {
       broken = true
       waiting = []
+      waitingBytes = 0
     } finally {
       flushing = undefined
     }

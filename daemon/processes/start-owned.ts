@@ -16,6 +16,8 @@ export interface OwnedProcess extends OwnedIdentity {
   readonly stdout: Readable
   readonly stderr: Readable
   release(): void
+  /** Lets the launcher end without ever becoming the program, as it does when the daemon dies. */
+  abandon(): void
   /** Its end; 127 where the program was not found. Never rejects. */
   readonly ended: Promise<ProcessEnd>
 }
@@ -71,6 +73,7 @@ export async function startOwned(deps: { table: ProcessTable }, options: StartOp
     stdout: child.stdout,
     stderr: child.stderr,
     release: () => void go.end('go\n'),
+    abandon: () => void go.end(),
     ended,
   }
 }

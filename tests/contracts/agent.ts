@@ -144,9 +144,9 @@ export function agentContract(name: string, create: (room: AgentRoom) => Promise
     test("cannot read the Claw home's token", async (context) => {
       await using it = await prepare()
       const session = await it.open()
+      if (it.room.sandbox === 'none') context.skip('no sandbox works on this machine')
       const command = `cat ${it.room.clawHome}/daemon.json > got.txt 2>&1; true`
       await session.prompt(script([{ do: 'run', command }]))
-      if (it.room.read('got.txt') === 'claw-token') context.skip('no sandbox works on this machine')
       expect(it.room.read('got.txt')).toMatch(/No such file/)
     })
   })

@@ -30,6 +30,8 @@ export interface AgentRoom extends AsyncDisposable {
   ownerHome: string
   wireFile: string
   runId: string
+  /** What confines it: `bubblewrap` or `none`. */
+  sandbox: string
   programs: Programs
   updates: AgentUpdate[]
   permissions: PermissionRequest[]
@@ -87,6 +89,7 @@ export async function createAgentRoom(options: { clock?: Clock; confined?: boole
     ownerHome,
     wireFile,
     runId,
+    sandbox: sandbox.name,
     programs,
     updates,
     permissions,

@@ -421,8 +421,9 @@ describe('what an agent leaves in its HOME and worktree', () => {
     expect(readFileSync(join(room.home, '.conf/settings.json'), 'utf8')).toBe('mine')
   })
 
-  test('cannot change which repository the worktree belongs to', async () => {
+  test('cannot change which repository the worktree belongs to', async (context) => {
     await using room = await createAgentRoom()
+    if (room.sandbox === 'none') context.skip('no sandbox works on this machine')
     writeFileSync(join(room.worktree, '.git'), 'gitdir: /nowhere\n')
     await play(room, [{ do: 'run', command: 'echo gitdir: /evil > .git; rm -f .git; mv .git x; true' }])
     expect(room.read('.git')).toBe('gitdir: /nowhere\n')
