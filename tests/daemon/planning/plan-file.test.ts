@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { isFault } from '../../core/fault.ts'
-import { readPlanFile } from '../../core/plan-file.ts'
-import { vetPlan } from '../../daemon/planning/vet.ts'
+import { isFault } from '../../../core/fault.ts'
+import { readPlanFile } from '../../../daemon/planning/plan-file.ts'
+import { vetPlan } from '../../../daemon/planning/vet.ts'
 
 const small = `summary: Small
 tasks:
@@ -117,7 +117,7 @@ test('a file that unfolds without end is refused', () => {
 })
 
 test('the example in the documentation is read whole and has nothing wrong with it', () => {
-  const page = readFileSync(new URL('../../docs/PLAN-FILE.md', import.meta.url), 'utf8')
+  const page = readFileSync(new URL('../../../docs/PLAN-FILE.md', import.meta.url), 'utf8')
   const example = /```yaml\n([\s\S]*?)```/.exec(page)![1]!
   const plan = readPlanFile(example, 'plan.yaml')
   expect(plan.tasks.map((task) => task.key)).toEqual(['limiter', 'docs', 'cost'])
@@ -125,7 +125,7 @@ test('the example in the documentation is read whole and has nothing wrong with 
 })
 
 test('the documentation names every key', () => {
-  const page = readFileSync(new URL('../../docs/PLAN-FILE.md', import.meta.url), 'utf8')
+  const page = readFileSync(new URL('../../../docs/PLAN-FILE.md', import.meta.url), 'utf8')
   const plan = readPlanFile(small, 'plan.yaml')
   const keys = [plan, plan.tasks[0]!, plan.tasks[0]!.checks[0]!].flatMap((part) => Object.keys(part))
   expect(keys.filter((key) => !page.includes(`\`${key}\``))).toEqual([])

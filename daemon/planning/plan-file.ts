@@ -7,9 +7,9 @@
  */
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
-import { type Complaint, explainIssues } from './explain.ts'
-import { Fault } from './fault.ts'
-import { Check, OverlayFile, PlanDraft, PlannedTask } from './plan.ts'
+import { type Complaint, explainIssues } from '../../core/explain.ts'
+import { Fault } from '../../core/fault.ts'
+import { Check, OverlayFile, PlanDraft, PlannedTask } from '../../core/plan.ts'
 
 const SIZE_MAX = 5_000_000
 const COMPLAINTS_MAX = 20
