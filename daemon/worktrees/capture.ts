@@ -1,221 +1,169 @@
-import { rm } from 'node:fs/promises'
-import { isFault } from '../../core/fault.ts'
-import type { Check } from '../../core/plan.ts'
-import type { CheckResult, Contract, GuardFinding, SetupFailure } from '../../core/proof.ts'
-import type { World } from '../../core/world.ts'
-import type { Sandbox } from '../sandbox/sandbox.ts'
-import { type ConfinedShellDeps, createConfinedShell } from '../worktrees/confined-shell.ts'
-import type { DependencyCache } from '../worktrees/dependency-cache.ts'
-import { readRecipe } from '../worktrees/read-recipe.ts'
-import type { Recipe } from '../worktrees/recipe.ts'
-import type { Repository } from '../worktrees/worktree.ts'
-import { type BaselineVerdict, judgeBaseline } from './baseline-verdict.ts'
-import { type Checkout, openCheckout } from './checkout.ts'
-import { commandsOf, pathsToProtect, protect, type Restored } from './protect.ts'
-import { scriptsNamedIn } from './protected-files.ts'
-import { plainTail, runCheck } from './run-check.ts'
+import { copyFile, lstat, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '../../core/fault.ts'
+import { CHANGES_ARGS, readChanges } from './file-changes.ts'
+import { parts, revision, stderrOf } from './git.ts'
+import type { OwnGit } from './own-git.ts'
+import type { Capture, CaptureOptions, FileChange, Identity } from './worktree.ts'
 
-/** What the daemon itself saw on one commit. */
-export interface Verification {
-  tree: string
-  /** In the contract's order; empty where set-up failed. */
-  results: CheckResult[]
-  /** Changes to files that say how checks run. */
-  guards: GuardFinding[]
-  setup: SetupFailure | null
-  /** Set-up went through and every check passed. */
-  passed: boolean
-  sandboxName: string
-  recipe: Recipe
+/**
+ * Turns what lies in a worktree into a commit.
+ *
+ * Believes the files and nothing else: git runs on the clone with an index of Claw's own, so an agent's
+ * commits, branches, staged or hidden entries, and its `.git` file make no difference. A capture never
+ * loses a file silently: what git would leave out although it is not ignored (a repository inside the
+ * worktree, files in the place of a submodule) is refused with path_unsafe, naming it.
+ */
+export interface CaptureDeps {
+  git: OwnGit
+  index: string
+  now(): number
 }
 
-export type { SetupFailure }
+export async function captureWorktree(
+  { git, index, now }: CaptureDeps,
+  options: CaptureOptions & { author: Identity },
+): Promise<Capture | undefined> {
+  const { path } = options
+  const base = revision(options.base)
+  const parents = [base, ...(options.mergedParents ?? [])]
+  return withDraftOf(index, async (draft, keep) => {
+    // From the base each time, so that what was captured once and is ignored since is left out again.
+    // In a merge the index holds the other side too, as `startMerge` left it.
+    const place = { indexFile: draft, workTree: path, cwd: path }
+    if (parents.length === 1) await git(['read-tree', '--reset', base], place)
+    const tree = await treeOfFiles(git, draft, path)
+    const changes = await changesBetween(git, base, tree)
+    refuseEmbedded(changes, await submodulesOf(git, changes, parents), path)
+    await keep()
+    if (changes.length === 0 && parents.length === 1) return undefined
 
-export interface Baseline {
-  tree: string
-  checks: { result: CheckResult; verdict: BaselineVerdict; words: string }[]
-  setup: SetupFailure | null
-  recipe: Recipe
-  sandboxName: string
+    const message = composeMessage(options.message, options.trailers)
+    const commit = await commitTree(git, { tree, parents, message, identity: options.author, at: now() })
+    await git(['update-ref', revision(options.ref), commit])
+    return { commit, tree, changes }
+  })
 }
 
-interface RunOptions {
-  repository: Repository
-  contract: Contract
-  /** Names this verification: the start of its folder's name and of its commands' run ids. `<run id>` or `<run id>/…`. */
-  tag: string
-  signal?: AbortSignal
-  /** After each check, in order. */
-  onChecked?(result: CheckResult): void
-  /** Instead of what claw.yaml and the files say. */
-  recipe?: Recipe
-  /** Where the recipe's envFiles are copied from. */
-  ownerCheckout?: string
-  /** Beside what every check gets: ports. */
-  env?: Readonly<Record<string, string>>
+/** Works on a copy of an index that only takes its place when all is well: a refused capture leaves no trace in the next one. */
+export async function withDraftOf<T>(
+  index: string,
+  work: (draft: string, keep: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const draft = `${index}.draft`
+  await rm(`${draft}.lock`, { force: true })
+  await rm(draft, { force: true })
+  try {
+    const was = await stat(index).catch(() => undefined)
+    if (was) {
+      await copyFile(index, draft)
+      // Git doubts what it noted in the same moment as it wrote the index; a copy must not look younger.
+      await utimes(draft, was.atime, was.mtime)
+    }
+    return await work(draft, () => rename(draft, index))
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+/** The tree of everything in the worktree that git does not ignore; `index` is brought up to date with it. */
+export async function treeOfFiles(git: OwnGit, index: string, path: string): Promise<string> {
+  const place = { indexFile: index, workTree: path, cwd: path }
+  await refuseHiddenFiles(git, index, path)
+  try {
+    await git(['add', '-A', '--', '.'], place)
+  } catch (error) {
+    // Without a commit an embedded repository cannot even be recorded.
+    if (/does not have a commit checked out/.test(stderrOf(error))) {
+      const others = await git(['ls-files', '--others', '--exclude-standard', '-z'], place)
+      throw embedded(
+        parts(others.out).filter((name) => name.endsWith('/')),
+        path,
+      )
+    }
+    throw error
+  }
+  return (await git(['write-tree'], place)).text
+}
+
+export async function changesBetween(git: OwnGit, from: string, to: string): Promise<FileChange[]> {
+  return readChanges((await git([...CHANGES_ARGS, revision(from), revision(to)])).out)
+}
+
+export async function commitTree(
+  git: OwnGit,
+  options: { tree: string; parents: readonly string[]; message: string; identity: Identity; at: number },
+): Promise<string> {
+  const args = ['commit-tree', revision(options.tree), ...options.parents.flatMap((parent) => ['-p', revision(parent)])]
+  const { text } = await git(args, {
+    input: options.message.replaceAll('\0', ''),
+    identity: { ...options.identity, at: options.at },
+  })
+  return text
+}
+
+export function composeMessage(message: string, trailers: readonly string[]): string {
+  const lines = trailers.map((line) => line.replace(/\s+/g, ' ').trim())
+  return `${[message.trimEnd(), lines.join('\n')].filter((part) => part !== '').join('\n\n')}\n`
+}
+
+/** Gitlinks among the changes that a side of the history already has as submodules. */
+async function submodulesOf(git: OwnGit, changes: FileChange[], parents: string[]): Promise<Set<string>> {
+  const links = changes.filter((change) => change.mode === '160000')
+  const known = new Set<string>()
+  if (links.length === 0) return known
+  for (const parent of parents) {
+    const paths = links.flatMap(({ path, from }) => (from ? [path, from] : [path]))
+    const listed = await git(['ls-tree', '-z', revision(parent), '--', ...paths])
+    for (const line of parts(listed.out)) {
+      const [head = '', path = ''] = line.split('\t')
+      if (head.startsWith('160000 ')) known.add(path)
+    }
+  }
+  return known
+}
+
+function refuseEmbedded(changes: FileChange[], submodules: Set<string>, path: string): void {
+  const planted = changes.filter(
+    ({ mode, path: at, from }) => mode === '160000' && !submodules.has(at) && !(from && submodules.has(from)),
+  )
+  if (planted.length > 0)
+    throw embedded(
+      planted.map((change) => change.path),
+      path,
+    )
 }
 
 /**
- * Runs the checks of a contract on a commit, in a clean checkout that is removed afterwards.
- *
- * What says how a check runs comes from the contract and the base, never from the work: the
- * commands, claw.yaml, the test runner's configuration, package scripts. Between two checks the
- * tracked files are put back, so that one check's writing is not the next one's input;
- * dependency folders and ignored build results stay.
- *
- * A check that fails is an answer. Faults: those of the repository; config_invalid (claw.yaml at
- * the base); path_unsafe (a file cannot be laid over because the work put a symlink in its way).
- * Aborting throws the signal's reason once nothing is left running.
+ * Git records a submodule's place as one commit and never looks at files there. A worktree's submodules
+ * are not set up, so files without a repository around them would be lost with the worktree.
  */
-export interface Verifier {
-  verify(options: RunOptions & { base: string; commit: string; kind: 'task' | 'landing' }): Promise<Verification>
-  /** The same on the base: what each check says before the work. */
-  baseline(options: RunOptions & { base: string }): Promise<Baseline>
-  /** Removes what a crash left. Only while nothing is being verified. */
-  sweep(): Promise<void>
-}
-
-export function createVerifier(deps: {
-  world: World
-  sandbox: Sandbox
-  dependencies: DependencyCache
-  /** Clean checkouts are made here. */
-  dir: string
-  /** Whole outputs are kept here. */
-  outputDir: string
-  shell: Omit<ConfinedShellDeps, 'world' | 'sandbox'>
-}): Verifier {
-  const { world, sandbox, dependencies } = deps
-
-  async function setUp(checkout: Checkout, recipe: Recipe, options: RunOptions, changed: readonly string[]) {
-    const shell = shellFor(options.repository)
-    let step = 0
-    try {
-      await dependencies.prepare({
-        worktree: checkout.room.checkout,
-        toolchain: checkout.room.toolchain,
-        recipe,
-        ...(options.ownerCheckout === undefined ? {} : { ownerCheckout: options.ownerCheckout }),
-        ...(options.signal ? { signal: options.signal } : {}),
-        run: ({ command, network, timeoutSeconds }) =>
-          shell({
-            room: checkout.room,
-            recipe,
-            command,
-            network,
-            timeoutMs: timeoutSeconds * 1000,
-            runId: `${options.tag}/setup-${++step}`,
-            signal: options.signal,
-          }),
-      })
-      return null
-    } catch (error) {
-      if (!isFault(error, 'setup_failed')) throw error
-      const { command, exitCode, tail } = error.details as { command: string; exitCode: number | null; tail: string }
-      const files = new Set(recipe.cacheKeyFiles)
-      return { command, exitCode, tail: plainTail(tail), changedFiles: changed.filter((path) => files.has(path)) }
+async function refuseHiddenFiles(git: OwnGit, index: string, path: string): Promise<void> {
+  // Submodules are declared in this file; most repositories have none and pay one lstat.
+  const declared = await lstat(join(path, '.gitmodules')).catch(() => undefined)
+  if (!declared) return
+  const { out } = await git(['ls-files', '-s', '-z'], { indexFile: index })
+  for (const line of parts(out)) {
+    if (!line.startsWith('160000 ')) continue
+    const place = line.slice(line.indexOf('\t') + 1)
+    const names = await readdir(join(path, place)).catch((): string[] => [])
+    if (names.length > 0 && !names.includes('.git')) {
+      throw new Fault(
+        'path_unsafe',
+        `${place} is a submodule, and there are files in its place that git cannot record`,
+        {
+          hint: `Move the files out of ${place}.`,
+          details: { path, paths: [place] },
+        },
+      )
     }
-  }
-
-  async function runChecks(checkout: Checkout, recipe: Recipe, options: RunOptions, files: readonly Restored[]) {
-    const results: CheckResult[] = []
-    for (const [n, check] of options.contract.checks.entries()) {
-      options.signal?.throwIfAborted()
-      await checkout.reset(files)
-      const result = await runOne(checkout, recipe, options, check, n)
-      results.push(result)
-      world.log.debug({ tag: options.tag, check: check.name, exitCode: result.exitCode }, 'check ended')
-      options.onChecked?.(result)
-    }
-    return results
-  }
-
-  function runOne(checkout: Checkout, recipe: Recipe, options: RunOptions, check: Check, n: number) {
-    return runCheck({
-      shell: shellFor(options.repository),
-      room: checkout.room,
-      recipe,
-      check,
-      outputDir: deps.outputDir,
-      runId: `${options.tag}/check-${n + 1}`,
-      signal: options.signal,
-      ...(options.env ? { env: options.env } : {}),
-    })
-  }
-
-  /** Version tools ask git for the commit, so the clone can be read; it holds no secret of Claw's. */
-  function shellFor(repository: Repository) {
-    const readable = [...deps.shell.readable, repository.gitDir]
-    return createConfinedShell({ ...deps.shell, readable, world, sandbox })
-  }
-
-  return {
-    async verify(options) {
-      const { repository, contract, base, commit } = options
-      const recipe = options.recipe ?? (await readRecipe(repository, commit, base))
-      const { changed, restored, findings } = await readProtections(repository, contract, recipe, base, commit)
-      const overlay = contract.overlay.map(({ path, content }) => ({ path, content }))
-      const files = [...restored, ...overlay]
-
-      await using checkout = await openCheckout({ world, dir: deps.dir }, repository, commit, options.tag)
-      await checkout.reset(restored)
-      const setup = await setUp(checkout, recipe, options, changed)
-      const results = setup ? [] : await runChecks(checkout, recipe, options, files)
-      return {
-        tree: await repository.treeOf(commit),
-        results,
-        guards: findings,
-        setup,
-        passed: setup === null && results.every((result) => result.passed),
-        sandboxName: sandbox.name,
-        recipe,
-      }
-    },
-
-    async baseline(options) {
-      const { repository, contract, base } = options
-      const recipe = options.recipe ?? (await readRecipe(repository, base))
-      const overlay = contract.overlay.map(({ path, content }) => ({ path, content }))
-      await using checkout = await openCheckout({ world, dir: deps.dir }, repository, base, options.tag)
-      const setup = await setUp(checkout, recipe, options, [])
-      const results = setup ? [] : await runChecks(checkout, recipe, options, overlay)
-      return {
-        tree: await repository.treeOf(base),
-        checks: results.map((result) => ({ result, ...judgeBaseline(result) })),
-        setup,
-        recipe,
-        sandboxName: sandbox.name,
-      }
-    },
-
-    async sweep() {
-      await rm(deps.dir, { recursive: true, force: true })
-    },
   }
 }
 
-/** Gathers the texts that `protect` decides on. */
-async function readProtections(
-  repository: Repository,
-  contract: Contract,
-  recipe: Recipe,
-  base: string,
-  commit: string,
-) {
-  const changes = await repository.changes(base, commit)
-  const baseFiles = await repository.listFiles(base)
-  const read = (at: string, path: string) => repository.readFile(at, path).catch(() => null)
-  const manifest = (await read(base, 'package.json')) ?? undefined
-  const scripts = scriptsNamedIn(commandsOf(contract, manifest), baseFiles)
-  const input = { changes, contract, protectedFiles: recipe.protectedFiles, baseFiles }
-  const texts = { base: {} as Record<string, string | null>, work: {} as Record<string, string | null> }
-  if (manifest !== undefined) texts.base['package.json'] = manifest
-  for (const path of pathsToProtect({ ...input, scripts })) {
-    const before = await read(base, path)
-    const after = await read(commit, path)
-    if (before !== undefined) texts.base[path] = before
-    if (after !== undefined) texts.work[path] = after
-  }
-  const changed = changes.flatMap((change) => (change.from ? [change.path, change.from] : [change.path]))
-  return { changed, ...protect({ ...input, ...texts }) }
+function embedded(paths: string[], path: string): Fault {
+  const names = paths.map((name) => name.replace(/\/$/, ''))
+  return new Fault('path_unsafe', `There is a git repository inside the worktree: ${names.slice(0, 5).join(', ')}`, {
+    hint: `Remove the .git folder in it, or the whole of it, or have git ignore it.`,
+    details: { path, paths: names },
+  })
 }
