@@ -30,7 +30,8 @@ const ANSWER_MAX_MS = 30 * 60_000
 export function createClient(locate: Locate, signal?: AbortSignal): Client {
   const at = (path: string[]): unknown =>
     new Proxy(() => {}, {
-      get: (_, key) => at([...path, String(key)]),
+      // `await` asks whatever it gets for `then`; a client is not a promise.
+      get: (_, key) => (key === 'then' ? undefined : at([...path, String(key)])),
       apply: (_, __, [input = {}]: [Input?]) => {
         const verb = path.at(-1)!
         return send(locate, verb.slice(1).toUpperCase(), path.slice(0, -1), input, signal)

@@ -1,9 +1,4 @@
-/**
- * Text on a terminal: how wide it is, where to cut it, and what must never reach it.
- *
- * Titles, questions and diffs were written by models and strangers. An escape sequence in them could
- * rewrite the screen, so control characters are taken out of everything that is shown.
- */
+/** Text on a terminal: how wide it is, where to cut it, and how time is said. */
 import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
@@ -13,20 +8,7 @@ export function painter(isColor: boolean): Paint {
   return isColor ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text
 }
 
-/** One line, without control characters. */
-export function oneLine(text: string): string {
-  return text.replace(CONTROL_OR_SPACE, ' ').replace(/ {2,}/g, ' ').trim()
-}
-
-/** Many lines, without control characters but tabs and line breaks. */
-export function manyLines(text: string): string {
-  return text.replace(/\r\n/g, '\n').replace(CONTROL_BUT_LINES, '')
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL_OR_SPACE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL_BUT_LINES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+export { manyLines, oneLine } from '../core/plain-text.ts'
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { manyLines, oneLine } from './plain-text.ts'
 
 const COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const
 
@@ -16,10 +17,10 @@ export function toWords(line: string, isColor: boolean): string {
   const paint = (style: Parameters<typeof styleText>[0], text: string) =>
     isColor ? styleText(style, text, { validateStream: false }) : text
   const facts = Object.entries(rest)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? oneLine(value) : JSON.stringify(value)}`)
     .join(' ')
   const stack = typeof err === 'object' && err !== null ? (err as { stack?: string; message?: string }) : undefined
-  const trouble = stack ? `\n${stack.stack ?? stack.message ?? ''}` : ''
-  const words = `${paint('gray', clock)} ${paint(COLORS[name] ?? 'cyan', name)} ${String(msg ?? '')}`
+  const trouble = stack ? `\n${manyLines(stack.stack ?? stack.message ?? '')}` : ''
+  const words = `${paint('gray', clock)} ${paint(COLORS[name] ?? 'cyan', name)} ${oneLine(String(msg ?? ''))}`
   return `${words}${facts === '' ? '' : `  ${paint('gray', facts)}`}${trouble}\n`
 }

@@ -1,0 +1,221 @@
+/**
+ * The tree of commands: names, options and words. docs/CLI.md is generated from it.
+ *
+ * Nothing is done here; each command's file is loaded when it is called, so that `claw status` does not
+ * pay for the others.
+ */
+import { Command, type CommandOptions, InvalidArgumentError, Option } from 'commander'
+import { readVersion } from '../config/version.ts'
+import { Fault, nearest } from '../core/fault.ts'
+import type { Surface } from './surface.ts'
+
+// biome-ignore lint/suspicious/noConfusingVoidType: most commands have no exit code to give
+type Done = number | void
+
+/** Runs one command; it answers the exit code, nothing meaning 0. */
+export type Run = (options: { json?: boolean }, work: (surface: Surface) => Promise<Done>) => Promise<void>
+
+export interface GoalOptions {
+  repo?: string
+  branch?: string
+  land?: string
+  autonomy?: string
+  maxMinutes?: number
+  maxAttempts?: number
+  agent?: string
+  plan?: string
+  watch?: boolean
+  json?: boolean
+}
+
+interface Json {
+  json?: boolean
+}
+
+export function createProgram(run: Run): Command {
+  const program = new Command('claw')
+  program
+    .description('Gives work to coding agents, proves what they did, and lands it.')
+    .version(readVersion(), '-V, --version', 'Print the version.')
+    .helpOption('-h, --help', 'Show help.')
+    .helpCommand('help [command]', 'Show help for a command.')
+    .usage('"what you want" [--repo .]\n       claw <command> [options]')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(asOneLine(text)) })
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false })
+
+  const leaf = (parent: Command, usage: string, words: string, kind: CommandOptions = {}) =>
+    parent
+      .command(usage, kind)
+      .description(words)
+      .option('--json', 'Print JSON: data on stdout, one error object on stderr.')
+
+  // What is no command's name is a goal.
+  const short = leaf(program, 'do [text]', 'Add a goal (the short form is `claw "…"`).', { isDefault: true })
+  goalOptions(short).action((text: string | undefined, options: GoalOptions) => {
+    if (text === undefined) return program.help()
+    refuseMistypedCommand(program, text)
+    return run(options, async (surface) => (await import('./commands/add.ts')).add(surface, text, options))
+  })
+
+  const goal = program.command('goal').description('Goals: add, list, show, watch, steer, pause, resume, cancel.')
+  goalOptions(leaf(goal, 'add <text>', 'Add a goal; `-` reads it from stdin.')).action(
+    (text: string, options: GoalOptions) =>
+      run(options, async (surface) => (await import('./commands/add.ts')).add(surface, text, options)),
+  )
+  leaf(goal, 'list', 'List goals, newest first.')
+    .addOption(choices('--state <which>', 'Which goals.', ['open', 'ended', 'all']).default('all'))
+    .action((options: Json & { state: 'open' | 'ended' | 'all' }) =>
+      run(options, async (surface) => (await import('./commands/goals.ts')).list(surface, options)),
+    )
+  leaf(goal, 'show <goal>', 'Show a goal with its plan, tasks and asks.').action((name: string, options: Json) =>
+    run(options, async (surface) => (await import('./commands/goals.ts')).show(surface, name)),
+  )
+  leaf(goal, 'watch <goal>', 'Follow a goal until it has ended (exit code 5 when it was not met).').action(
+    (name: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/watch.ts')).watch(surface, name)),
+  )
+  leaf(goal, 'steer <goal> <text>', 'Tell the planner, or with a task’s label its agent, something more.').action(
+    (name: string, text: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/goals.ts')).steer(surface, name, text)),
+  )
+  for (const [verb, words] of [
+    ['pause', 'Pause a goal: nothing new is started.'],
+    ['resume', 'Go on with a paused goal, or one that was set aside.'],
+    ['cancel', 'Give a goal up; its work stays reachable.'],
+  ] as const) {
+    leaf(goal, `${verb} <goal>`, words).action((name: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/goals.ts')).move(surface, verb, name)),
+    )
+  }
+
+  leaf(program, 'status', 'What is going on and what waits for you. Exit code 3 when no daemon runs.').action(
+    (options: Json) => run(options, async (surface) => (await import('./commands/status.ts')).status(surface)),
+  )
+  leaf(program, 'inbox', 'What waits for you.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/inbox.ts')).inbox(surface)),
+  )
+  leaf(program, 'answer <ask> [choice]', 'Answer an ask by a choice, in words, or both.')
+    .option('--text <words>', 'Your words; `-` reads them from stdin.')
+    .action((ask: string, choice: string | undefined, options: Json & { text?: string }) =>
+      run(options, async (surface) => (await import('./commands/inbox.ts')).answer(surface, ask, choice, options)),
+    )
+  leaf(program, 'review [what]', 'Show the diff and proof of a goal or task (12, 12.3), and judge it.')
+    .addOption(new Option('--accept', 'Accept it.').conflicts(['reject', 'take']))
+    .addOption(new Option('--reject <comment>', 'Refuse it; the comment goes to a new run.').conflicts(['take']))
+    .option('--take', 'Take the task over: stop the agent, give me its worktree.')
+    .action((what: string | undefined, options: Json & { accept?: boolean; reject?: string; take?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/review.ts')).review(surface, what, options)),
+    )
+  leaf(program, 'take <task>', 'Stop the task’s agent and get its worktree.').action((task: string, options: Json) =>
+    run(options, async (surface) => (await import('./commands/tasks.ts')).take(surface, task)),
+  )
+  leaf(program, 'give <task>', 'Give a taken task back: what you did is verified like anyone’s work.').action(
+    (task: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/tasks.ts')).give(surface, task)),
+  )
+  leaf(program, 'proof <task>', 'Run the checks of a task’s proof again, on the same commit.').action(
+    (task: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/tasks.ts')).proof(surface, task)),
+  )
+  leaf(program, 'undo <goal>', 'Revert what a goal landed, as a new verified commit.').action(
+    (name: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/goals.ts')).undo(surface, name)),
+  )
+  leaf(program, 'report <goal>', 'Print a goal’s report (Markdown).').action((name: string, options: Json) =>
+    run(options, async (surface) => (await import('./commands/goals.ts')).report(surface, name)),
+  )
+  leaf(program, 'watch [goal]', 'Follow a goal; without one, the goal under way, or all of them.').action(
+    (name: string | undefined, options: Json) =>
+      run(options, async (surface) => (await import('./commands/watch.ts')).watch(surface, name)),
+  )
+  leaf(program, 'events', 'Print what happened.')
+    .option('--goal <goal>', 'Only of this goal.')
+    .option('--after <id>', 'Only what came after this event.', wholeNumber)
+    .option('--limit <number>', 'The last so many; with --after the first so many.', wholeNumber, 50)
+    .option('-f, --follow', 'Go on printing what comes.')
+    .action((options: Json & { goal?: string; after?: number; limit: number; follow?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/events.ts')).events(surface, options)),
+    )
+
+  const daemon = program.command('daemon').description('The daemon: run, start, stop, status, logs.')
+  leaf(daemon, 'run', 'Run it here, in the foreground.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/daemon.ts')).run(surface)),
+  )
+  leaf(daemon, 'start', 'Start it in the background and wait until it is ready.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/daemon.ts')).start(surface)),
+  )
+  leaf(daemon, 'stop', 'Stop it in order; work under way is taken up at the next start.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/daemon.ts')).stop(surface)),
+  )
+  leaf(daemon, 'status', 'Where it listens and what it found. Exit code 3 when none runs.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/daemon.ts')).status(surface)),
+  )
+  leaf(daemon, 'logs', 'Print its log.')
+    .option('-n, --lines <number>', 'The last so many lines.', wholeNumber, 100)
+    .option('-f, --follow', 'Go on printing what comes.')
+    .action((options: Json & { lines: number; follow?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/logs.ts')).logs(surface, options)),
+    )
+
+  leaf(program, 'doctor', 'Check what Claw needs; each line says how to mend it.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/doctor.ts')).doctor(surface)),
+  )
+  return program
+}
+
+function goalOptions(command: Command): Command {
+  return command
+    .option('--repo <path|url>', 'The repository; without one the goal gets a fresh workspace.')
+    .option('--branch <name>', 'The branch the work is for; default: the one that is checked out.')
+    .addOption(choices('--land <how>', 'How the result reaches you.', ['branch', 'merge', 'pr']))
+    .addOption(choices('--autonomy <how>', 'When you are asked.', ['ask-plan', 'ask-land', 'auto']))
+    .option('--max-minutes <number>', 'Minutes of work before you are asked.', positive)
+    .option('--max-attempts <number>', 'Failed attempts at a task before you are asked.', wholeNumber)
+    .option('--agent <name>', 'The agent to use.')
+    .option('--plan <file>', 'A ready plan (YAML); no model is asked for one.')
+    .option('--watch', 'Follow the goal until it has ended (exit code 5 when it was not met).')
+}
+
+function choices(flags: string, words: string, values: string[]): Option {
+  return new Option(flags, `${words} One of: ${values.join(', ')}.`).argParser((value: string) => {
+    if (values.includes(value)) return value
+    const near = nearest(value, values)
+    throw new InvalidArgumentError(
+      near ? `Did you mean ${near}? (${values.join(', ')})` : `Choose from ${values.join(', ')}.`,
+    )
+  })
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(value)
+}
+
+function positive(value: string): number {
+  const number = Number(value)
+  if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError('It must be a number above 0.')
+  return number
+}
+
+/** One word is rather a command that was mistyped than a goal. */
+function refuseMistypedCommand(program: Command, text: string): void {
+  if (text === '-' || /\s/.test(text.trim()) || text.trim() === '') return
+  const names = program.commands.map((command) => command.name()).filter((name) => name !== 'do')
+  const near = nearest(text, names)
+  const choice = near ? `(Did you mean ${near}?)` : `(For a goal of one word: claw goal add ${text})`
+  program.error(`error: unknown command '${text}' ${choice}`)
+}
+
+function asOneLine(text: string): string {
+  return `claw: ${text
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .trim()}\n`
+}
+
+/** For a command that finds its arguments wrong only when it looks at them. */
+export function usage(message: string, hint?: string): Fault {
+  return new Fault('input_invalid', message, hint === undefined ? {} : { hint })
+}
