@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { isFault } from '../../core/fault.ts'
 import type { Check } from '../../core/plan.ts'
@@ -104,7 +105,7 @@ export function createVerifier(deps: {
             command,
             network,
             timeoutMs: timeoutSeconds * 1000,
-            runId: `${options.tag}/setup-${++step}`,
+            runId: commandId(options.tag, `setup-${++step}`),
             signal: options.signal,
           }),
       })
@@ -137,7 +138,7 @@ export function createVerifier(deps: {
       recipe,
       check,
       outputDir: deps.outputDir,
-      runId: `${options.tag}/check-${n + 1}`,
+      runId: commandId(options.tag, `check-${n + 1}`),
       signal: options.signal,
       ...(options.env ? { env: options.env } : {}),
     })
@@ -192,6 +193,11 @@ export function createVerifier(deps: {
       await rm(deps.dir, { recursive: true, force: true })
     },
   }
+}
+
+/** Two verifications with one tag at the same time must not end each other's commands: what carries an id dies with its command. */
+function commandId(tag: string, name: string): string {
+  return `${tag}/${name}-${randomUUID().slice(0, 8)}`
 }
 
 /** Gathers the texts that `protect` decides on. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +39,8 @@ export async function aVerifier() {
   const repositories = createRepositories({ world, ownerEnv: { PATH: path, HOME: join(folder, 'owner') } })
   return {
     folder,
+    /** A run id that no other test on this machine has: what carries it is ended with its command. */
+    tag: `run_${randomUUID()}`,
     verifier,
     sandbox,
     dir,

@@ -134,7 +134,7 @@ describe.each(LANGUAGES)('a $fixture repository', (language) => {
     const base = git(path, 'rev-parse', 'HEAD')
     const good = commitFiles(path, language.solution)
     const bad = commitFiles(path, language.breakage)
-    const { open, verifier } = await aVerifier()
+    const { open, verifier, tag } = await aVerifier()
     const repository = await open(path)
 
     const facts = await survey({ repository, commit: base })
@@ -154,15 +154,15 @@ describe.each(LANGUAGES)('a $fixture repository', (language) => {
     })
     // The overlay would break the repository's own tests on the base where the compiler reads both.
     const holds = { ...contract, overlay: [], checks: contract.checks.slice(1) }
-    const before = await verifier.baseline({ repository, contract, base, tag: 'plan_1' })
+    const before = await verifier.baseline({ repository, contract, base, tag })
     expect(before.checks[0], before.checks[0]?.result.tail).toMatchObject({ verdict: 'consistent' })
-    const green = await verifier.baseline({ repository, contract: holds, base, tag: 'plan_2' })
+    const green = await verifier.baseline({ repository, contract: holds, base, tag })
     expect(green.checks[0], green.checks[0]?.result.tail).toMatchObject({ verdict: 'consistent' })
 
-    const proof = await verifier.verify({ repository, contract, base, commit: good, kind: 'task', tag: 'run_1' })
+    const proof = await verifier.verify({ repository, contract, base, commit: good, kind: 'task', tag })
     expect(proof, JSON.stringify(proof.results)).toMatchObject({ passed: true })
 
-    const red = await verifier.verify({ repository, contract: holds, base, commit: bad, kind: 'task', tag: 'run_2' })
+    const red = await verifier.verify({ repository, contract: holds, base, commit: bad, kind: 'task', tag })
     expect(red.passed).toBe(false)
     expect(classify(red)).toMatchObject({ failure: 'work' })
   }, 600_000)

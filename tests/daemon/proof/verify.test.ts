@@ -32,7 +32,7 @@ async function opened(files: Record<string, string | null> = {}) {
       const commit = commitFiles(path, change)
       const repository = await parts.open(path)
       await repository.fetch()
-      return await parts.verifier.verify({ repository, contract, base, commit, kind: 'task', tag: 'run_1' })
+      return await parts.verifier.verify({ repository, contract, base, commit, kind: 'task', tag: parts.tag })
     },
   }
 }
@@ -147,7 +147,7 @@ test('a check that does not end is ended at its limit, and the rest goes on', as
 })
 
 test('aborting throws the reason and removes the checkout', async () => {
-  const { path, base, open, verifier, dir } = await opened()
+  const { path, base, open, verifier, dir, tag } = await opened()
   const controller = new AbortController()
   const repository = await open(path)
   const contract = aContract({ checks: [aCheck({ command: 'true' }), aCheck({ command: 'sleep 1000' })] })
@@ -157,7 +157,7 @@ test('aborting throws the reason and removes the checkout', async () => {
     base,
     commit: base,
     kind: 'task',
-    tag: 'run_1',
+    tag,
     signal: controller.signal,
     onChecked: () => controller.abort(new Error('the goal was cancelled')),
   })
@@ -175,7 +175,7 @@ test('an overlay file never follows a symlink that the work planted', async () =
 })
 
 test('the baseline says for each check whether it fits its kind', async () => {
-  const { path, base, open, verifier, dir } = await opened()
+  const { path, base, open, verifier, dir, tag } = await opened()
   const repository = await open(path)
   const contract = aContract({
     overlay: [ACCEPTANCE],
@@ -188,7 +188,7 @@ test('the baseline says for each check whether it fits its kind', async () => {
       aCheck({ name: 'yet to write', command: './check.sh', kind: 'fails-before' }),
     ],
   })
-  const baseline = await verifier.baseline({ repository, contract, base, tag: 'plan_1' })
+  const baseline = await verifier.baseline({ repository, contract, base, tag })
   expect(baseline.checks.map(({ result, verdict }) => [result.name, verdict])).toEqual([
     ['point', 'consistent'],
     ['stays green', 'consistent'],
@@ -225,4 +225,13 @@ cacheKeyFiles: [package.json]
   const stamps = [...one.results, ...two.results].map((result) => result.tail)
   expect(stamps[0]).toMatch(/^\d+$/)
   expect(new Set(stamps).size).toBe(1)
+})
+
+test('two verifications with one tag at the same time do not end each other', async () => {
+  const { path, base, open, verifier, tag } = await opened()
+  const repository = await open(path)
+  const checks = [aCheck({ command: 'sleep 0.5' }), aCheck({ command: 'true' }), aCheck({ command: 'sleep 0.5' })]
+  const options = { repository, contract: aContract({ checks }), base, commit: base, kind: 'task', tag } as const
+  const both = await Promise.all([verifier.verify(options), verifier.verify(options)])
+  expect(both.map(({ passed }) => passed)).toEqual([true, true])
 })
