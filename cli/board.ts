@@ -39,9 +39,8 @@ export function board(view: GoalView, options: BoardOptions): string[] {
   const room = Math.max(1, options.height - head.length - tail.length)
   const shown = choose(view.taskViews, room)
   const hidden = view.taskViews.length - shown.length
-  const labels = Math.max(0, ...shown.map(({ label }) => columns(label)))
-  const agents = Math.min(12, Math.max(0, ...shown.map((task) => columns(agentOf(task)))))
-  const lines = shown.map((task) => taskLine(task, labels, agents, options))
+  const columnsOf = measure(shown, options)
+  const lines = shown.map((task) => taskLine(task, columnsOf, options))
   const more = hidden > 0 ? [options.paint('gray', clip(`  … and ${count(hidden, 'task')} more`, options.width))] : []
   return [...head, ...lines, ...more, ...tail]
 }
@@ -75,16 +74,39 @@ export function statusStyle(status: GoalView['status']): Style {
   return status === 'paused' || status === 'waiting' ? 'gray' : 'cyan'
 }
 
-function taskLine(task: TaskView, labels: number, agents: number, options: BoardOptions): string {
+interface Columns {
+  label: number
+  title: number
+  agent: number
+}
+
+/** As wide as the longest needs, but titles leave a third of the line to the facts where there are some. */
+function measure(tasks: readonly TaskView[], options: BoardOptions): Columns {
+  const longest = (words: string[], max: number) => Math.min(max, Math.max(0, ...words.map(columns)))
+  const label = longest(
+    tasks.map((task) => task.label),
+    12,
+  )
+  const agent = longest(tasks.map(agentOf), 12)
+  const facts = longest(
+    tasks.map((task) => factsOf(task, options)),
+    Math.floor(options.width / 3),
+  )
+  const room = options.width - 2 - label - 1 - (agent > 0 ? agent + 2 : 0) - (facts > 0 ? facts + 2 : 0)
+  const title = longest(
+    tasks.map((task) => oneLine(task.task.spec.title)),
+    Math.max(TITLE_MIN, room),
+  )
+  return { label, title, agent }
+}
+
+function taskLine(task: TaskView, wide: Columns, options: BoardOptions): string {
   const { width, frame, paint } = options
   const [still, style] = GLYPHS[task.task.state]
   const glyph = task.task.state === 'running' ? SPINNER[frame % SPINNER.length]! : still
-  const facts = factsOf(task, options)
-  const agent = pad(agentOf(task), agents)
-  const fixed = 2 + labels + 1 + (agents > 0 ? agents + 2 : 0)
-  const room = Math.max(TITLE_MIN, width - fixed - 2 - Math.min(columns(facts), Math.floor(width / 3)))
-  const title = pad(oneLine(task.task.spec.title), Math.min(room, 60))
-  const parts = [`${glyph} `, pad(task.label, labels), ' ', title, agents > 0 ? `  ${agent}` : '', `  ${facts}`]
+  const title = pad(oneLine(task.task.spec.title), wide.title)
+  const agent = wide.agent > 0 ? `  ${pad(agentOf(task), wide.agent)}` : ''
+  const parts = [`${glyph} `, pad(task.label, wide.label), ' ', title, agent, `  ${factsOf(task, options)}`]
   const isQuiet = task.task.state === 'done' || task.task.state === 'cancelled' || task.task.state === 'blocked'
   const painted = [
     paint(style, parts[0]!),

@@ -142,6 +142,7 @@ export function aProof(over: Partial<Proof> = {}): Proof {
     review: null,
     passed: true,
     sandbox: 'bubblewrap',
+    setup: null,
     createdAt: MORNING,
     ...over,
   }
