@@ -17,6 +17,8 @@ export interface Surface {
   /** Colour for stdout, and for stderr. */
   paint: Paint
   paintErr: Paint
+  /** Columns that data may take: the terminal's, less one so that nothing wraps; 100 elsewhere. */
+  width(): number
   now(): number
   /** Data: a line on stdout. */
   print(line: string): void
@@ -42,6 +44,7 @@ export function openSurface(options: { isJson: boolean }): Surface {
     stdin,
     paint: painter(wantsColor(stdout, env)),
     paintErr: painter(wantsColor(stderr, env)),
+    width: () => (stdout.isTTY && stdout.columns > 0 ? Math.max(40, stdout.columns - 1) : 100),
     now: () => Date.now(),
     print: (line) => void stdout.write(`${line}\n`),
     printJson: (value) => void stdout.write(`${JSON.stringify(value)}\n`),

@@ -144,8 +144,9 @@ function createScreen({ out, paint, now, mode }: WatchDeps) {
   return {
     draw(view: GoalView, frame: number, isAway: boolean) {
       if (mode !== 'board') return
-      const width = Math.max(20, (out.columns ?? 80) - 1)
-      const height = Math.max(4, (out.rows ?? 24) - 2)
+      // 0 is a terminal that does not know.
+      const width = Math.max(20, (out.columns || 80) - 1)
+      const height = Math.max(4, (out.rows || 24) - 2)
       const lines = board(view, { width, height, now: now(), frame, paint })
       if (isAway) lines.push(paint('yellow', 'the daemon is away; waiting for it'.slice(0, width)))
       const text = `${lines.join('\n')}\n`

@@ -4,7 +4,7 @@ import type { Client } from '../client.ts'
 import { connect } from '../daemon.ts'
 import { usage } from '../program.ts'
 import type { Surface } from '../surface.ts'
-import { ago, clip, count, manyLines, oneLine, pad } from '../text.ts'
+import { ago, clip, manyLines, oneLine, pad } from '../text.ts'
 
 export async function list(surface: Surface, { state }: { state: 'open' | 'ended' | 'all' }): Promise<void> {
   const client = await connect(surface, { start: true })
@@ -15,12 +15,11 @@ export async function list(surface: Surface, { state }: { state: 'open' | 'ended
 }
 
 /** `#12  waiting on you  Add rate limiting           2/4   3h ago` */
-export function goalLine({ paint, stdout, now }: Surface, { goal, status, tasks }: GoalSummary): string {
-  const width = stdout.isTTY ? stdout.columns - 1 : 100
+export function goalLine({ paint, width, now }: Surface, { goal, status, tasks }: GoalSummary): string {
   const number = pad(`#${goal.number}`, 5)
   const progress = pad(tasks.total === 0 ? '' : `${tasks.done}/${tasks.total}`, 6)
   const time = ago(goal.endedAt ?? goal.createdAt, now())
-  const title = pad(oneLine(goal.text), Math.max(12, Math.min(60, width - 5 - 16 - 6 - time.length - 2)))
+  const title = pad(oneLine(goal.text), Math.max(12, Math.min(60, width() - 5 - 16 - 6 - time.length - 2)))
   return `${number}${paint(statusStyle(status), pad(status, 15))} ${title} ${paint('gray', `${progress} ${time}`)}`
 }
 
@@ -29,7 +28,7 @@ export async function show(surface: Surface, name: string): Promise<void> {
   const view = (await (await client.v1.goals[':goal'].$get({ param: { goal: name } })).json()) as GoalView
   if (surface.isJson) return surface.printJson(view)
   const { goal } = view
-  const width = surface.stdout.isTTY ? surface.stdout.columns - 1 : 100
+  const width = surface.width()
   const lines = board(view, {
     width,
     height: Number.MAX_SAFE_INTEGER,
@@ -92,9 +91,4 @@ export async function report(surface: Surface, name: string): Promise<void> {
   if (surface.isJson) return surface.printJson(found)
   surface.print(manyLines(found.markdown).trimEnd())
   surface.say(surface.paintErr('gray', found.file))
-}
-
-export function tasksWords({ total, done, failed }: GoalSummary['tasks']): string {
-  if (total === 0) return 'no tasks yet'
-  return `${done} of ${count(total, 'task')} done${failed > 0 ? `, ${failed} failed` : ''}`
 }

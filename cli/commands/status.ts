@@ -44,7 +44,7 @@ export async function status(surface: Surface): Promise<void> {
 }
 
 /** `claw 0.1.0 · up 3h 05m · 2 agents at work · pi, goose · model m-1 · sandbox bubblewrap` */
-export function daemonLine(health: Health, { now, stdout }: Surface): string {
+export function daemonLine(health: Health, { now, width }: Surface): string {
   const found = health.agents.filter((agent) => agent.found).map(({ name }) => name)
   const words = [
     `claw ${health.version}`,
@@ -54,5 +54,5 @@ export function daemonLine(health: Health, { now, stdout }: Surface): string {
     health.model ? `model ${health.model}` : `brain: ${health.brain}`,
     `sandbox ${health.sandbox.name}`,
   ]
-  return clip(oneLine(words.join(' · ')), stdout.isTTY ? stdout.columns - 1 : 200)
+  return clip(oneLine(words.join(' · ')), width())
 }
