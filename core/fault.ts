@@ -58,6 +58,13 @@ export const FAULTS = {
   provider_refused: 'final',
   provider_limited: 'retry',
   provider_unavailable: 'retry',
+  // memory
+  note_not_found: 'final',
+  note_refused: 'final',
+  note_too_large: 'final',
+  memory_locked: 'final',
+  memory_unavailable: 'retry',
+  embedder_unavailable: 'retry',
   // set-up
   setup_failed: 'retry',
 } as const satisfies Record<string, 'retry' | 'final'>

@@ -57,6 +57,12 @@ export const STATUS = {
   provider_limited: 503,
   provider_unavailable: 503,
   setup_failed: 500,
+  note_not_found: 404,
+  note_refused: 422,
+  note_too_large: 413,
+  memory_locked: 409,
+  memory_unavailable: 503,
+  embedder_unavailable: 503,
 } as const satisfies Record<FaultCode, number>
 
 export const Problem = z.object({

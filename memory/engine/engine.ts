@@ -1,0 +1,52 @@
+import type { Answer, Ask } from '../recall.ts'
+
+/**
+ * The heavy half of the memory: the index and the embeddings.
+ *
+ * It knows passages and vectors, not files. It runs in a process of its own, which ends
+ * when nobody asks, because what its libraries take they never give back; and a crash or a
+ * hang in them costs a restart, not the daemon. Everything in it can be rebuilt.
+ */
+export interface Engine extends AsyncDisposable {
+  /** On disk when it returns. `fresh`: none of these notes was ever put before. */
+  put(documents: readonly NoteDocument[], fresh: boolean): Promise<PutResult[]>
+  remove(noteIds: readonly string[]): Promise<void>
+  /** Makes the vectors of notes that were put. @throws embedder_unavailable */
+  embed(noteIds: readonly string[], fresh: boolean): Promise<{ vectors: number }>
+  /** Loads the model. @throws embedder_unavailable, also when there is to be none */
+  model(): Promise<{ name: string; identity: string; dimensions: number }>
+  recall(ask: Ask): Promise<Answer>
+  /** Notes whose words are most like the text's, by share of words in common. */
+  similar(text: string, scopes: readonly string[], limit: number): Promise<{ note: string; overlap: number }[]>
+  count(): Promise<EngineCount>
+  countByNote(): Promise<Map<string, number>>
+  optimize(): Promise<void>
+  /** Forgets every passage and vector. */
+  clear(): Promise<void>
+}
+
+export interface NoteDocument {
+  id: string
+  scope: string
+  kind: string
+  title: string
+  at: number | null
+  past: boolean
+  format: 'document' | 'conversation'
+  body: string
+}
+
+export interface PutResult {
+  note: string
+  passages: number
+  /** Passages over the limit, not searchable. */
+  cut: number
+}
+
+export interface EngineCount {
+  index: 'lance' | 'sqlite'
+  passages: number
+  vectors: number
+  bytes: number
+  wantsOptimize: boolean
+}
