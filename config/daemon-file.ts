@@ -16,7 +16,7 @@ export interface DaemonFile {
 }
 
 /** How the daemon's process says why it went: configuration that must be mended, or another one holds the home. */
-export const DAEMON_EXIT = { config: 78, locked: 75 } as const
+export const DAEMON_EXIT = { config: 78, locked: 78 } as const
 
 /** A fresh token: 256 bits, for one life of the daemon. */
 export function newToken(): string {

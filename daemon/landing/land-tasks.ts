@@ -242,12 +242,6 @@ export function createLandTasks(deps: LandDeps) {
     head: string,
     conflicts: string[],
   ): Promise<void> {
-    const others = (await listTasks(store.db, goal.id)).filter(
-      (other) => other.state === 'done' && other.planId === task.planId,
-    )
-    const intents = others
-      .map((other) => `### ${taskLabel(goal.number, other.number)} ${other.spec.title}\n${other.spec.brief}`)
-      .join('\n\n')
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       await moveLanding(tx, landing, 'conflict', { note: conflicts.join(', '), endedAt: now })
@@ -261,7 +255,7 @@ export function createLandTasks(deps: LandDeps) {
         task,
         goal,
         failure: 'environment',
-        feedback: `Conflicting files: ${conflicts.join(', ')}\n\nWhat landed before:\n\n${intents}`,
+        feedback: `Merging it with what landed before gave conflicts in ${conflicts.join(', ')}.`,
         note: `conflicts in ${conflicts.join(', ')}`,
         softFailuresMax: deps.attempts.softFailuresMax,
         reconcileOnto: head,

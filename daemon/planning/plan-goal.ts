@@ -88,7 +88,11 @@ export function createPlanGoal(deps: PlanGoalDeps) {
       draft = withFinished(drafted.draft, finished)
       author = drafted.author
     }
-    const reasons = vetPlan(draft, { files: await repository.listFiles(commit), agents: [...deps.agents()] })
+    const reasons = vetPlan(draft, {
+      files: await repository.listFiles(commit),
+      agents: [...deps.agents()],
+      finished: finished.map((task) => task.spec.key),
+    })
     const onBase =
       reasons.length === 0
         ? await deps.baseline({ repository, commit, draft, goal }, signal)

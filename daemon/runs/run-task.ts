@@ -28,6 +28,7 @@ import {
   getTask,
   listAsks,
   listRuns,
+  listTasks,
   listWaitingSteers,
   moveRun,
   moveTask,
@@ -70,11 +71,13 @@ export interface RunTaskDeps {
     start(input: PromptInput): string
     goOn(input: PromptInput): string
     resume(input: PromptInput): string
-    reconcile(input: PromptInput & { conflicts: string[] }): string
+    reconcile(input: PromptInput & { conflicts: string[]; others: { title: string; brief: string }[] }): string
   }
   /** What memory says that bears on the task; null where there is nothing. */
   recall(task: Task, goal: Goal): Promise<string | null>
   verdict(error: unknown): RunVerdict
+  /** Whether the way a turn ended speaks against it, should it have changed nothing. */
+  turnVerdict(end: TurnEnd): RunVerdict | undefined
   runsDir: string
   silenceMs: number
   softFailuresMax: number
@@ -178,7 +181,7 @@ export function createRunTask(deps: RunTaskDeps) {
           failure: 'work',
           feedback:
             'You ended your turn, but nothing in the worktree has changed. Saying that it is done does not make it done: make the change, in files, in this worktree.',
-          note: 'nothing was changed',
+          note: deps.turnVerdict(end)?.note ?? 'nothing was changed',
           softFailuresMax: deps.softFailuresMax,
         })
       }
@@ -314,7 +317,7 @@ class Attempt {
         feedback: [this.task.next?.feedback ?? '', steersInWords(steers)].filter(Boolean).join('\n\n'),
         memory: await deps.recall(this.task, this.goal),
       }
-      let text = this.firstPrompt(words, conflicts, before !== null)
+      let text = this.firstPrompt(words, conflicts, await this.landedOthers(), before !== null)
       for (let turn = 0; ; turn++) {
         const end = await session.prompt(text)
         stop.throwIfAborted()
@@ -332,10 +335,15 @@ class Attempt {
     }
   }
 
-  private firstPrompt(words: PromptInput, conflicts: string[], sameSession: boolean): string {
+  private firstPrompt(
+    words: PromptInput,
+    conflicts: string[],
+    others: { title: string; brief: string }[],
+    sameSession: boolean,
+  ): string {
     const { prompts } = this.deps
     if (this.run.sessionId !== null) return prompts.resume(words)
-    if (this.run.purpose === 'reconcile') return prompts.reconcile({ ...words, conflicts })
+    if (this.run.purpose === 'reconcile') return prompts.reconcile({ ...words, conflicts, others })
     if (sameSession) return prompts.goOn(words)
     return words.feedback ? `${prompts.start(words)}\n\n${prompts.goOn(words)}` : prompts.start(words)
   }
@@ -379,6 +387,15 @@ class Attempt {
       (other) => other.id !== this.run.id && other.agent === this.run.agent && other.sessionId !== null,
     )
     return last?.sessionId ?? null
+  }
+
+  /** What is on the goal's branch already: the other side of a conflict. */
+  private async landedOthers(): Promise<{ title: string; brief: string }[]> {
+    if (this.run.purpose !== 'reconcile') return []
+    const tasks = await listTasks(this.deps.store.db, this.goal.id)
+    return tasks
+      .filter((task) => task.state === 'done')
+      .map((task) => ({ title: task.spec.title, brief: task.spec.brief }))
   }
 
   /** The owner's later words for this task. They count as told once the turn that told them has ended. */

@@ -1,0 +1,461 @@
+import { createReadStream, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import type { Paths } from '../config/paths.ts'
+import type { Config } from '../config/schema.ts'
+import { SECOND } from '../core/clock.ts'
+import { Fault } from '../core/fault.ts'
+import type { Goal } from '../core/goal.ts'
+import { newId } from '../core/id.ts'
+import type { World } from '../core/world.ts'
+import { createAcpDriver } from './agents/acp-agent.ts'
+import type { RunVerdict } from './agents/agent.ts'
+import { decidePermission, fingerprint } from './agents/broker.ts'
+import { findModels } from './agents/models.ts'
+import { type DetectedAgent, detectAgents } from './agents/profiles/detect.ts'
+import { listProfiles } from './agents/profiles/index.ts'
+import { createPrograms } from './agents/programs.ts'
+import { classifyFault, classifyTurn } from './agents/verdict.ts'
+import { createAgentBrain } from './brain/agent-brain.ts'
+import type { Brain } from './brain/brain.ts'
+import { findBrain } from './brain/find-brain.ts'
+import { createModelBrain } from './brain/model-brain.ts'
+import { createNoBrain } from './brain/no-brain.ts'
+import type { Goals } from './goals/goals.ts'
+import { createStoreGoals } from './goals/store-goals.ts'
+import type { Health } from './health.ts'
+import type { Host } from './host.ts'
+import type { EventSource } from './http/event-source.ts'
+import { createStoreInbox } from './inbox/store-inbox.ts'
+import { createLandGoal } from './landing/land-goal.ts'
+import { createLandTasks } from './landing/land-tasks.ts'
+import { createOpenPullRequest } from './landing/pull-request.ts'
+import { createAdvance } from './orchestrator/advance.ts'
+import { createDispatcher } from './orchestrator/dispatcher.ts'
+import { createEventWriter } from './orchestrator/event-writer.ts'
+import type { JobName } from './orchestrator/jobs.ts'
+import { createLimiter } from './orchestrator/limiter.ts'
+import { reconcile } from './orchestrator/reconcile.ts'
+import { createRunRegistry } from './orchestrator/run-registry.ts'
+import { createPlanBaseline } from './planning/plan-baseline.ts'
+import { createPlanGoal } from './planning/plan-goal.ts'
+import { createPlanner } from './planning/planner.ts'
+import { survey } from './planning/survey.ts'
+import { surveyToMarkdown } from './planning/survey-markdown.ts'
+import { createProcessTable } from './processes/process-table.ts'
+import { stopOwned } from './processes/stop-owned.ts'
+import { loadPrompts } from './prompts/prompts.ts'
+import { createProveRun, type Verify } from './proof/prove-run.ts'
+import { createReviewer } from './proof/review.ts'
+import { createVerifier } from './proof/verify.ts'
+import { renderReport } from './reports/report.ts'
+import { createWriteReport } from './reports/write-report.ts'
+import { createAskPermission } from './runs/ask-permission.ts'
+import { createPrepareWorkplace } from './runs/prepare-workplace.ts'
+import { createRunTask } from './runs/run-task.ts'
+import { createTaskPrompts } from './runs/task-prompts.ts'
+import { createTidyTask } from './runs/tidy-task.ts'
+import { findSandbox } from './sandbox/find-sandbox.ts'
+import { createNoSandbox } from './sandbox/no-sandbox.ts'
+import { findToolchains } from './sandbox/toolchains.ts'
+import {
+  getProof,
+  getRepository,
+  latestEvent,
+  listAsks,
+  listEvents,
+  listGoals,
+  listOpenRuns,
+  listTasks,
+} from './store/rows.ts'
+import { createSqliteQueue } from './store/sqlite-queue.ts'
+import { openSqliteStore } from './store/sqlite-store.ts'
+import { createDependencyCache } from './worktrees/dependency-cache.ts'
+import { createRepositories } from './worktrees/git-repositories.ts'
+import { createRepositoryDesk } from './worktrees/repository-desk.ts'
+import { toolchainEnvironment } from './worktrees/toolchain.ts'
+
+/** A daemon put together, its jobs not yet running. */
+export interface Daemon extends AsyncDisposable {
+  goals: Goals
+  inbox: ReturnType<typeof createStoreInbox>
+  events: EventSource
+  health(): Promise<Omit<Health, 'url'>>
+  getProof(id: string): ReturnType<typeof getProof>
+  readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
+  /** Values that must never leave: keys of models. */
+  secrets(): readonly string[]
+  /** Mends what a crash left, then runs jobs. */
+  start(): Promise<void>
+  /** Resolves when no job is due and none runs. */
+  idle(): Promise<void>
+}
+
+const TERM_GRACE_MS = 2 * SECOND
+
+/** The only place where parts are put together. */
+export async function createDaemon({
+  config,
+  paths,
+  world,
+  host,
+}: {
+  config: Readonly<Config>
+  paths: Paths
+  world: World
+  host: Host
+}): Promise<Daemon> {
+  const startedAt = world.clock.now()
+  for (const dir of [
+    paths.stateDir,
+    paths.repositoriesDir,
+    paths.worktreesDir,
+    paths.verifyDir,
+    paths.runsDir,
+    paths.outputsDir,
+    paths.cacheDir,
+    paths.workspacesDir,
+    paths.reportsDir,
+  ]) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+  }
+
+  await using parts = new AsyncDisposableStack()
+  const store = parts.use(openSqliteStore(paths.databaseFile))
+  const queue = parts.use(createSqliteQueue({ store, world }))
+  const events = parts.use(createEventWriter({ store, world }))
+  const registry = createRunRegistry()
+  const inbox = createStoreInbox({ store, queue, world })
+  const table = createProcessTable()
+
+  // What this machine offers.
+  const sandbox =
+    config.sandbox.kind === 'none'
+      ? createNoSandbox('you accepted it in the configuration')
+      : await findSandbox({ clock: world.clock }, { clawHome: paths.home, ownerHome: host.ownerHome, path: host.path })
+  if (config.sandbox.kind === 'bubblewrap' && sandbox.name !== 'bubblewrap') {
+    throw new Fault('sandbox_unavailable', `sandbox.kind is bubblewrap, which does not work here: ${sandbox.words}`)
+  }
+  const programs = createPrograms({
+    node: host.node,
+    path: host.path,
+    nodeModules: host.nodeModules,
+    privateFolders: [host.ownerHome, paths.home],
+  })
+  const secrets = {
+    env: host.env,
+    readFile: (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined),
+  }
+  const models = findModels(config.model, secrets)
+  const profiles = listProfiles(programs, config.agents.custom)
+  const detected = detectAgents(profiles, { programs, ownerHome: host.ownerHome, models })
+  const usable = orderAgents(detected, config)
+  const toolchains = findToolchains(host.ownerHome)
+  const shell = {
+    path: host.path,
+    readable: toolchains,
+    toolchainEnv: toolchainEnvironment(host.env, host.ownerHome, existsSync),
+  }
+
+  // Repositories and proof.
+  const desk = parts.use(
+    createRepositoryDesk({
+      store,
+      world,
+      repositories: createRepositories({ world, ownerEnv: host.env }),
+      dir: paths.repositoriesDir,
+      workspacesDir: paths.workspacesDir,
+    }),
+  )
+  const dependencies = createDependencyCache({
+    world,
+    dir: join(paths.cacheDir, 'dependencies'),
+    stamp: `${process.version} ${host.path}`,
+  })
+  const verifier = createVerifier({
+    world,
+    sandbox,
+    dependencies,
+    dir: paths.verifyDir,
+    outputDir: paths.outputsDir,
+    shell,
+  })
+  const checkoutOf = async (goal: Goal) => (await getRepository(store.db, goal.repositoryId)).path
+  const limiter = createLimiter(config.checks.parallelMax)
+  const verify: Verify = ({ goal, ...input }, signal) =>
+    limiter(signal, async () => {
+      const ownerCheckout = await checkoutOf(goal)
+      return verifier.verify({ ...input, signal, ...(ownerCheckout === null ? {} : { ownerCheckout }) })
+    })
+
+  // Agents and the brain.
+  const driver = createAcpDriver({ world, sandbox, programs, ownerHome: host.ownerHome, readable: toolchains, table })
+  const prompts = loadPrompts()
+  const choice = findBrain(config, secrets, usable)
+  const brain: Brain =
+    choice.use === 'model'
+      ? parts.use(createModelBrain({ world, config: choice.model, env: { PATH: host.path } }))
+      : choice.use === 'agent'
+        ? createAgentBrain({
+            world,
+            driver,
+            profile: find(detected, choice.agent).profile,
+            model: find(detected, choice.agent).model,
+            folder: join(paths.runsDir, 'brain'),
+            newRunId: () => newId('run', world.clock.now()),
+          })
+        : createNoBrain(choice.why)
+  const planner = createPlanner({ brain, prompts })
+  const reviewer = createReviewer({ brain: config.brain.review && choice.use !== 'none' ? brain : null, prompts })
+  const taskPrompts = createTaskPrompts({ prompts })
+
+  // The workflow.
+  const { softFailuresMax } = config.runs
+  const worktreeOf = (label: string, taskId: string) => join(paths.worktreesDir, `${label}-${taskId.slice(-6)}`)
+  const advance = createAdvance({ store, queue, runs: registry, world })
+  const dispatch = createDispatcher({
+    store,
+    queue,
+    world,
+    agents: () => usable,
+    limits: {
+      runsMax: config.runs.max,
+      perRepositoryMax: config.runs.perRepositoryMax,
+      perAgentMax: config.agents.perAgentMax,
+    },
+    worktreeOf,
+  })
+  const planBaseline = createPlanBaseline({ verifier })
+  const planGoal = createPlanGoal({
+    store,
+    queue,
+    world,
+    desk,
+    survey: async (repository, commit) => surveyToMarkdown(await survey({ repository, commit })),
+    recall: async () => null,
+    draft: async ({ goal, survey: surveyMarkdown, memory, previous, finished, words }, signal) =>
+      planner.plan(
+        {
+          goalText: goal.text,
+          surveyMarkdown,
+          memoryMarkdown: memory,
+          previous,
+          finished,
+          steers: words,
+          answers: [],
+          agents: usable,
+          attemptsMax: goal.limits.attemptsMax,
+        },
+        signal,
+      ),
+    baseline: async (input, signal) =>
+      limiter(signal, async () => {
+        const done = (await listTasks(store.db, input.goal.id))
+          .filter((task) => task.state === 'done')
+          .map((task) => task.spec.key)
+        return planBaseline({ ...input, ownerCheckout: await checkoutOf(input.goal), done: new Set(done) }, signal)
+      }),
+    agents: () => profiles.map((profile) => profile.name),
+  })
+  const prepareWorkplace = createPrepareWorkplace({ world, sandbox, shell, dependencies, runsDir: paths.runsDir })
+  const runTask = createRunTask({
+    store,
+    queue,
+    world,
+    desk,
+    registry,
+    driver,
+    events,
+    async agent(name) {
+      const { profile, model } = find(detected, name)
+      return { profile, model }
+    },
+    prepare: async (input, signal) => {
+      const goal = (await listGoals(store.db)).find((other) => other.id === input.task.goalId)
+      return prepareWorkplace({ ...input, ownerCheckout: goal ? await checkoutOf(goal) : null }, signal)
+    },
+    async endLeftovers(run) {
+      const owned =
+        run.pid !== null && run.pidStart !== null
+          ? { pid: run.pid, pidStart: run.pidStart, runId: run.id }
+          : { runId: run.id }
+      await stopOwned({ clock: world.clock, table }, owned, { graceMs: TERM_GRACE_MS })
+    },
+    permission: ({ run, task, goal }) =>
+      createAskPermission({
+        store,
+        world,
+        inbox,
+        decide(request, worktree) {
+          const { decision, reason } = decidePermission(request, {
+            worktree,
+            ownFolders: [join(paths.runsDir, task.id, 'home'), join(paths.runsDir, task.id, 'tmp')],
+            allowCommands: config.agents.allowCommands,
+            checkCommands: task.spec.checks.map((check) => check.command),
+            ownMcpServers: ['claw'],
+          })
+          return { verdict: decision, reason }
+        },
+        fingerprint: (request) => fingerprint(request, run.worktree),
+      })({ run, task, goal }),
+    prompts: taskPrompts,
+    recall: async () => null,
+    verdict,
+    turnVerdict: classifyTurn,
+    runsDir: paths.runsDir,
+    silenceMs: config.runs.silenceSeconds * SECOND,
+    softFailuresMax,
+  })
+  const proveRun = createProveRun({
+    store,
+    queue,
+    world,
+    desk,
+    verify,
+    review: ({ task, goal, ...input }, signal) =>
+      reviewer.review({ goalText: goal.text, task: task.spec, ...input }, signal),
+    attempts: { softFailuresMax },
+  })
+  const landing = { store, queue, world, desk, verify, attempts: { softFailuresMax } }
+  const landTasks = createLandTasks(landing)
+  const landGoal = createLandGoal({
+    ...landing,
+    openPullRequest: createOpenPullRequest({ world, env: host.env, checkoutOf }),
+  })
+  const report = createWriteReport({
+    store,
+    queue,
+    world,
+    dir: paths.reportsDir,
+    render: renderReport,
+    onEnded: async () => {},
+  })
+  const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir })
+
+  const job = <K extends string>(
+    name: JobName,
+    handler: (key: K, signal: AbortSignal, tries: number) => Promise<void>,
+    parallelMax?: number,
+  ) =>
+    queue.define(
+      name,
+      ({ key, tries }, signal) => handler(key as K, signal, tries),
+      parallelMax === undefined ? {} : { parallelMax },
+    )
+  job('advance', advance)
+  job('dispatch', dispatch, 1)
+  job<`plan_${string}`>('plan', (id, signal, tries) => planGoal(id, tries, signal))
+  job('run', runTask)
+  job('prove', proveRun)
+  job('land', landTasks)
+  job('land-goal', landGoal)
+  job('report', report)
+  job('tidy', tidy)
+
+  const goals = createStoreGoals({
+    store,
+    queue,
+    world,
+    desk,
+    config,
+    inbox,
+    registry,
+    verify,
+    worktreeOf,
+    knownAgents: () => profiles.map((profile) => profile.name),
+  })
+
+  const owned = parts.move()
+  return {
+    goals,
+    inbox,
+    events: {
+      page: (filter) => listEvents(store.db, filter),
+      latest: () => latestEvent(store.db),
+      onNew: (listener) => store.onCommit(listener),
+    },
+    async health() {
+      const open = await listGoals(store.db, ['open', 'paused'])
+      return {
+        version: host.version,
+        pid: host.pid,
+        startedAt,
+        home: paths.home,
+        node: process.version,
+        agents: detected.map((agent) => ({
+          name: agent.name,
+          title: agent.profile.title,
+          found: agent.usable,
+          words: agentWords(agent),
+        })),
+        brain: choice.use === 'none' ? `none: ${choice.why}` : brain.name,
+        model: models[0] ? `${models[0].model} (${models[0].api})` : null,
+        sandbox: { name: sandbox.name, words: sandbox.words },
+        memory: 'not yet',
+        goals: {
+          open: open.length,
+          waiting: new Set((await listAsks(store.db, { state: 'open' })).map((ask) => ask.goalId)).size,
+        },
+        runs: (await listOpenRuns(store.db)).length,
+      }
+    },
+    getProof: (id) => getProof(store.db, id as `proof_${string}`),
+    readOutput: (digest) => readOutput(paths.outputsDir, digest),
+    secrets: () => models.map((model) => model.key),
+    async start() {
+      await verifier.sweep()
+      const found = await reconcile({ store, queue, world, table, worktreesDir: paths.worktreesDir })
+      world.log.info(found, 'reconciled')
+      await queue.start()
+    },
+    idle: () => queue.idle(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function verdict(error: unknown): RunVerdict {
+  return (
+    classifyFault(error) ?? {
+      failure: 'environment',
+      note: `internal error: ${error instanceof Error ? error.message : String(error)}`,
+      retryAt: null,
+    }
+  )
+}
+
+function find(detected: readonly DetectedAgent[], name: string): DetectedAgent {
+  const agent = detected.find((other) => other.name === name)
+  if (!agent) throw new Fault('agent_not_found', `there is no agent ${name}`)
+  return agent
+}
+
+/** Agents that can work here, the owner's choice first. */
+function orderAgents(detected: readonly DetectedAgent[], config: Readonly<Config>): string[] {
+  const order = [
+    ...(config.agents.default ? [config.agents.default] : []),
+    ...config.agents.order,
+    ...Object.keys(config.agents.custom),
+  ]
+  const rank = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length)
+  return detected
+    .filter((agent) => agent.usable)
+    .map((agent) => agent.name)
+    .sort((a, b) => rank(a) - rank(b))
+}
+
+function agentWords(agent: DetectedAgent): string {
+  if (agent.missing.length > 0) return `not installed (${agent.missing.join(', ')})`
+  if (agent.model) return `ready, with ${agent.model.model}`
+  return agent.loggedIn ? 'ready, logged in' : 'installed, but there is neither a model key nor a login'
+}
+
+/** The whole output of a check by its digest, as it was written. Throws output_not_found. */
+async function readOutput(dir: string, digest: string): Promise<ReadableStream<Uint8Array>> {
+  const names = /^[0-9a-f]{64}$/.test(digest) ? await readdir(dir).catch(() => [] as string[]) : []
+  const name = names.find((other) => other.startsWith(digest))
+  if (!name) throw new Fault('output_not_found', `there is no output ${digest.slice(0, 80)}`)
+  const unpack = name.endsWith('.zst') ? createZstdDecompress() : createGunzip()
+  return Readable.toWeb(createReadStream(join(dir, name)).pipe(unpack)) as ReadableStream<Uint8Array>
+}

@@ -1,0 +1,165 @@
+/**
+ * The process: load, lock, create, serve, wait for a signal, dispose. The only place in the daemon that looks
+ * at the process itself.
+ */
+import { mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { DAEMON_EXIT, findDaemonFile, newToken, removeDaemonFile, writeDaemonFile } from '../config/daemon-file.ts'
+import { loadConfig } from '../config/load.ts'
+import { findPaths } from '../config/paths.ts'
+import { MINUTE, SECOND, systemClock } from '../core/clock.ts'
+import { Fault, isFault } from '../core/fault.ts'
+import { createDaemon, type Daemon } from './daemon.ts'
+import type { Health } from './health.ts'
+import { findNodeModules, findProduct, type Host } from './host.ts'
+import { createApp } from './http/app.ts'
+import { serveHttp } from './http/serve.ts'
+import { openLog } from './log.ts'
+import { readPlanFile } from './planning/plan-file.ts'
+import { lockHome } from './store/home-lock.ts'
+
+/** How long an orderly stop may take before the process just ends; nothing is lost by that, only tidiness. */
+const STOP_MS_MAX = 20 * SECOND
+
+async function main(): Promise<void> {
+  // Files are the owner's alone unless somebody says otherwise.
+  process.umask(0o077)
+  const ownerHome = process.env['HOME'] || homedir()
+  const paths = findPaths(process.env, ownerHome)
+  const config = loadConfig(paths.configFile, process.env)
+  mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 })
+  using _lock = lockOrSay(paths.lockFile, paths.daemonFile)
+
+  const product = findProduct()
+  const host: Host = {
+    env: process.env,
+    path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    ownerHome,
+    node: process.execPath,
+    nodeModules: findNodeModules(product.dir),
+    pid: process.pid,
+    version: product.version,
+  }
+  const token = newToken()
+  let daemon: Daemon | undefined
+  await using output = await openLog({
+    file: join(paths.logsDir, 'daemon.log'),
+    level: config.log.level,
+    secrets: () => [token, ...(daemon?.secrets() ?? [])],
+    people: {
+      write: (text) => process.stderr.write(text),
+      isColor: process.stderr.isTTY === true && !process.env['NO_COLOR'],
+    },
+  })
+  process.on('exit', () => output.flush())
+  const world = { clock: systemClock, log: output.log }
+
+  const stopping = Promise.withResolvers<string>()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stopping.resolve(signal))
+  process.on('unhandledRejection', (error) => {
+    world.log.error({ err: error }, 'a promise failed with nobody waiting for it')
+  })
+  process.on('uncaughtException', (error) => {
+    world.log.error({ err: error }, 'a bug ended the daemon')
+    output.flush()
+    process.exit(1)
+  })
+
+  daemon = await createDaemon({ config, paths, world, host })
+  const parts = daemon
+  const closing = new AbortController()
+  let url = ''
+  const health = async (): Promise<Health> => ({ ...(await parts.health()), url })
+  const app = createApp({
+    goals: parts.goals,
+    inbox: parts.inbox,
+    events: parts.events,
+    health,
+    getProof: parts.getProof,
+    readOutput: parts.readOutput,
+    readPlanFile,
+    token,
+    version: host.version,
+    pid: host.pid,
+    port: () => server.port,
+    stop: (by) => stopping.resolve(by),
+    closing: closing.signal,
+    world,
+  })
+  const server = await serveHttp({ app, port: config.http.port, closing, world })
+  url = server.url
+  await parts.start()
+  writeDaemonFile(paths.daemonFile, {
+    port: server.port,
+    token,
+    pid: process.pid,
+    startedAt: world.clock.now(),
+    version: host.version,
+  })
+  process.stdout.write(greeting(await health()))
+
+  const why = await stopping.promise
+  world.log.info({ why }, 'daemon stopping')
+  setTimeout(() => {
+    world.log.warn('the orderly stop took too long')
+    output.flush()
+    process.exit(0)
+  }, STOP_MS_MAX).unref()
+  removeDaemonFile(paths.daemonFile, { token })
+  await server.close()
+  await parts[Symbol.asyncDispose]()
+  world.log.info('daemon stopped')
+}
+
+function lockOrSay(lockFile: string, daemonFile: string): Disposable {
+  try {
+    return lockHome(lockFile)
+  } catch (error) {
+    const holder = findDaemonFile(daemonFile)
+    if (!isFault(error, 'home_locked') || !holder) throw error
+    const minutes = Math.round((systemClock.now() - holder.startedAt) / MINUTE)
+    throw new Fault(
+      'home_locked',
+      `a Claw daemon is running on this home already: pid ${holder.pid}, port ${holder.port}, for ${minutes} min`,
+      {
+        cause: error,
+        hint: error.hint ?? '',
+      },
+    )
+  }
+}
+
+/** Where it listens and what it found, for whoever looks at the terminal. */
+function greeting(health: Health): string {
+  const agents = health.agents.filter((agent) => agent.found)
+  const others = health.agents.filter((agent) => !agent.found)
+  const lines = [
+    ['listening', `${health.url}  (home ${health.home})`],
+    [
+      'agents',
+      agents.map((agent) => `${agent.name}: ${agent.words}`).join('; ') ||
+        'none that can work: set a model key or log in to one (`claw doctor`)',
+    ],
+    ...(others.length > 0 ? [['', others.map((agent) => `${agent.name}: ${agent.words}`).join('; ')]] : []),
+    ['brain', health.brain],
+    ['sandbox', health.sandbox.words],
+    ['memory', health.memory],
+    ['goals', `${health.goals.open} open, ${health.goals.waiting} waiting on you`],
+  ]
+  return `Claw ${health.version} is ready.\n${lines.map(([name, words]) => `  ${name!.padEnd(10)}${words}`).join('\n')}\n`
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    if (error instanceof Fault) {
+      process.stderr.write(`claw: ${error.message}\n${error.hint ? `${error.hint}\n` : ''}`)
+      process.exit(
+        error.code === 'home_locked' ? DAEMON_EXIT.locked : error.code === 'config_invalid' ? DAEMON_EXIT.config : 1,
+      )
+    }
+    process.stderr.write(`claw: ${error instanceof Error ? error.stack : String(error)}\n`)
+    process.exit(1)
+  },
+)

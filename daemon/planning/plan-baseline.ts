@@ -1,0 +1,77 @@
+import type { Goal } from '../../core/goal.ts'
+import type { PlanDraft } from '../../core/plan.ts'
+import type { Contract } from '../../core/proof.ts'
+import type { BaselineVerdict } from '../proof/baseline-verdict.ts'
+import type { Baseline, Verifier } from '../proof/verify.ts'
+import type { Repository } from '../worktrees/worktree.ts'
+
+/** Verdicts that send a plan back, with what the planner is to do about it. */
+const SENDS_BACK: Partial<Record<BaselineVerdict, string>> = {
+  'passes-already': 'It proves nothing: write a check that fails until the work is done, or call it `holds`.',
+  'fails-already': 'It cannot show that nothing broke: leave it out, or make mending it a task of its own.',
+  environment: 'Use a command that exists here.',
+}
+
+/**
+ * Runs each check of a plan on the base commit before anything is spent on the work. Tasks that need
+ * others are left for later: their base does not exist yet, so nothing true can be said about it.
+ */
+export function createPlanBaseline({ verifier }: { verifier: Pick<Verifier, 'baseline'> }) {
+  return async function planBaseline(
+    input: {
+      repository: Repository
+      commit: string
+      draft: PlanDraft
+      goal: Goal
+      ownerCheckout: string | null
+      done: ReadonlySet<string>
+    },
+    signal: AbortSignal,
+  ): Promise<{ reasons: string[]; lines: string[] }> {
+    const { repository, commit, draft, goal } = input
+    const reasons: string[] = []
+    const lines: string[] = []
+    const wholes: Contract[] =
+      draft.checks.length > 0 ? [{ checks: draft.checks, overlay: [], footprint: ['**'], sharedPaths: [] }] : []
+    const tasks = draft.tasks.filter(
+      (task) => task.needs.length === 0 && !input.done.has(task.key) && task.checks.length > 0,
+    )
+    const contracts: { name: string; contract: Contract }[] = [
+      ...wholes.map((contract) => ({ name: 'the goal as a whole', contract })),
+      ...tasks.map((task) => ({
+        name: `task ${task.key}`,
+        contract: {
+          checks: task.checks,
+          overlay: task.overlay,
+          footprint: task.footprint,
+          sharedPaths: draft.sharedPaths,
+        },
+      })),
+    ]
+    for (const [n, { name, contract }] of contracts.entries()) {
+      const found: Baseline = await verifier.baseline({
+        repository,
+        contract,
+        base: commit,
+        tag: `${goal.id}/baseline-${n + 1}`,
+        signal,
+        ...(input.ownerCheckout === null ? {} : { ownerCheckout: input.ownerCheckout }),
+      })
+      if (found.setup) {
+        reasons.push(
+          `Set-up failed on the base commit, so no check can be run there: \`${found.setup.command}\` ended with ${found.setup.exitCode}. ${found.setup.tail.slice(-600)}`,
+        )
+        return { reasons, lines }
+      }
+      for (const { result, verdict, words } of found.checks) {
+        lines.push(`${name}: ${words}`)
+        const advice = SENDS_BACK[verdict]
+        if (advice)
+          reasons.push(
+            `In ${name}: ${words}. ${advice}${verdict === 'fails-already' ? ` It says: ${result.tail.slice(-300)}` : ''}`,
+          )
+      }
+    }
+    return { reasons, lines }
+  }
+}

@@ -1,0 +1,45 @@
+import { taskLabel } from '../../core/task.ts'
+import type { Prompts } from '../prompts/prompts.ts'
+import type { PromptInput, RunTaskDeps } from './run-task.ts'
+
+/** What an agent is told at the start of a run, by what the run is for. */
+export function createTaskPrompts({ prompts }: { prompts: Prompts }): RunTaskDeps['prompts'] {
+  const values = ({ task, goal, sharedPaths }: PromptInput) => ({
+    label: taskLabel(goal.number, task.number),
+    task: task.spec,
+    goalText: goal.text,
+    contract: { checks: task.spec.checks, overlay: task.spec.overlay, footprint: task.spec.footprint, sharedPaths },
+  })
+  const withMemory = (text: string, { memory }: PromptInput) => (memory ? `${text}\n\n${memory}` : text)
+  return {
+    start: (input) => withMemory(prompts.startTask({ ...values(input), feedback: input.feedback || null }), input),
+    goOn: (input) =>
+      input.feedback
+        ? prompts.continueTask({
+            label: taskLabel(input.goal.number, input.task.number),
+            feedback: input.feedback,
+            attemptsLeft: Math.max(0, input.goal.limits.attemptsMax - input.task.workFailures),
+          })
+        : prompts.resumeTask({
+            label: taskLabel(input.goal.number, input.task.number),
+            title: input.task.spec.title,
+            why: 'the work was paused',
+            feedback: null,
+          }),
+    resume: (input) =>
+      `${prompts.resumeTask({
+        label: taskLabel(input.goal.number, input.task.number),
+        title: input.task.spec.title,
+        why: 'the daemon was started anew',
+        feedback: input.feedback || null,
+      })}\n\n${prompts.startTask({ ...values(input), feedback: null })}`,
+    reconcile: (input) =>
+      prompts.reconcileTask({
+        ...values(input),
+        theirs: input.others,
+        conflicts: input.conflicts,
+        theirChecks: [],
+        feedback: input.feedback || null,
+      }),
+  }
+}
