@@ -3,20 +3,21 @@
 /**
  * The launcher: plain JavaScript that any Node from 18 on can read.
  *
- * Claw needs Node >= 24.12 (TypeScript as it is, node:sqlite). Where this Node will do, the program is simply
+ * Claw needs Node >= 24.21 (TypeScript as it is, a SQLite that does not lose its log). Where this Node will do, the program is simply
  * imported, so that nothing is paid for; where it will not, the Node that came with Claw (the `node`
  * package) is started with the same terminal, signals and exit code.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import { constants, homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const NEEDED = [24, 12]
+const NEEDED = [24, 21]
 
-const here = dirname(realpathSync(fileURLToPath(import.meta.url)))
+// Node has followed the link that npm made on the PATH.
+const here = dirname(fileURLToPath(import.meta.url))
 // Node refuses to strip types under node_modules: a package carries JavaScript, a clone does not.
 const packed = join(here, '..', 'dist', 'cli', 'claw.js')
 const program = existsSync(packed) && isPackage() ? packed : join(here, 'claw.ts')
