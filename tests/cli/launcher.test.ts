@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -144,6 +145,16 @@ test('a daemon.json that outlived its daemon does not stand in the way', async (
     await run(['daemon', 'stop'])
   }
   expect(starts()).toHaveLength(2)
+})
+
+test('nor does another program that has its port and its process number by now', async () => {
+  await using other = createServer((_, response) => void response.end('{"claw":true,"pid":1}'))
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const { port } = other.address() as { port: number }
+  const left = { port, token: 'x'.repeat(32), pid: process.pid, startedAt: 1, version: '0' }
+  writeDaemonFile(pathsIn(home).daemonFile, left)
+  expect((await run(['inbox'])).code).toBe(0)
+  expect(starts()).toHaveLength(1)
 })
 
 test('a daemon that does not come up is one line with its last words, at once', async () => {

@@ -86,6 +86,26 @@ test('nothing is lost or repeated, whenever events are added', async () => {
   expect(seen).toEqual(Array.from({ length: 660 }, (_, index) => index + 1))
 })
 
+test('an event that comes while an empty page is read does not wait for the heartbeat', async () => {
+  const { call, events } = createFakeApp()
+  const read = events.page
+  let isFirst = true
+  events.page = async (filter) => {
+    const page = await read(filter)
+    if (isFirst) events.add('goal.paused', { by: 'meanwhile' })
+    isFirst = false
+    return page
+  }
+  const stream = reading(await call('/v1/events', { headers: SSE }))
+  await stream.next()
+  let got: string | undefined
+  void stream.next().then((text) => {
+    got = text
+  })
+  for (let n = 0; n < 50 && got === undefined; n++) await new Promise((resolve) => setImmediate(resolve))
+  expect(idsIn(got)).toEqual([1])
+})
+
 test('a client that does not read costs a page or two, not the table', async () => {
   const { call, events } = createFakeApp()
   for (let n = 0; n < 5000; n++) events.add('goal.paused', { by: 'x' })
@@ -112,6 +132,15 @@ test('when the client goes, nobody listens any more', async () => {
   const stream = reading(await call('/v1/events', { headers: SSE }))
   await stream.next()
   expect(events.listeners).toBe(1)
+  await stream.reader.cancel()
+  expect(events.listeners).toBe(0)
+})
+
+test('when a client goes that was not reading, nobody listens any more either', async () => {
+  const { call, events } = createFakeApp()
+  for (let n = 0; n < 1000; n++) events.add('goal.paused', { by: 'x' })
+  const stream = reading(await call('/v1/events?after=0', { headers: SSE }))
+  for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve))
   await stream.reader.cancel()
   expect(events.listeners).toBe(0)
 })
