@@ -1,4 +1,4 @@
-import { isFault } from '../core/fault.ts'
+import { Fault, isFault } from '../core/fault.ts'
 
 /** What the exit code says to a script. */
 export const EXIT = {
@@ -50,6 +50,11 @@ export class Refused extends Error {
 /** The owner pressed Ctrl-C. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
+}
+
+/** For a command that finds its arguments wrong only when it looks at them. */
+export function usage(message: string): Fault {
+  return new Fault('input_invalid', message)
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -6,7 +6,7 @@
  */
 import { Command, type CommandOptions, InvalidArgumentError, Option } from 'commander'
 import { readVersion } from '../config/version.ts'
-import { Fault, nearest } from '../core/fault.ts'
+import { nearest } from '../core/fault.ts'
 import type { Surface } from './surface.ts'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: most commands have no exit code to give
@@ -213,9 +213,4 @@ function asOneLine(text: string): string {
     .replace(/^error: /, '')
     .replace(/\s*\n\s*/g, ' ')
     .trim()}\n`
-}
-
-/** For a command that finds its arguments wrong only when it looks at them. */
-export function usage(message: string, hint?: string): Fault {
-  return new Fault('input_invalid', message, hint === undefined ? {} : { hint })
 }

@@ -2,7 +2,7 @@ import type { GoalSummary, GoalView } from '../../daemon/goals/views.ts'
 import { board, statusStyle } from '../board.ts'
 import type { Client } from '../client.ts'
 import { connect } from '../daemon.ts'
-import { usage } from '../program.ts'
+import { usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
 import { ago, clip, manyLines, oneLine, pad } from '../text.ts'
 

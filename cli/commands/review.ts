@@ -1,12 +1,11 @@
 import type { Ask } from '../../core/ask.ts'
-import type { Proof } from '../../core/proof.ts'
 import type { ReviewView } from '../../daemon/goals/views.ts'
 import type { Client } from '../client.ts'
 import { connect } from '../daemon.ts'
-import { EXIT } from '../exit.ts'
-import { usage } from '../program.ts'
+import { EXIT, usage } from '../exit.ts'
+import { proofLines } from '../proof-lines.ts'
 import type { Surface } from '../surface.ts'
-import { manyLines, oneLine, type Paint, pad, span } from '../text.ts'
+import { manyLines, oneLine, type Paint, pad } from '../text.ts'
 import { isTask } from './goals.ts'
 import { prompt } from './stdin.ts'
 import { take } from './tasks.ts'
@@ -109,25 +108,4 @@ function diffLine(line: string, paint: Paint): string {
   if (line.startsWith('@@')) return paint('cyan', line)
   if (line.startsWith('+')) return paint('green', line)
   return line.startsWith('-') ? paint('red', line) : line
-}
-
-export function proofLines(proof: Pick<Proof, 'results' | 'passed'> & Partial<Proof>, paint: Paint): string[] {
-  const commit = proof.commit ? ` of ${proof.commit.slice(0, 10)}` : ''
-  const verdict = proof.passed ? paint('green', `proof${commit}: passed`) : paint('red', `proof${commit}: failed`)
-  const results = proof.results.map((result) => {
-    const glyph = result.passed ? paint('green', '✓') : paint('red', '✗')
-    const how = result.timedOut ? 'timed out' : `exit ${result.exitCode ?? 'by a signal'}`
-    return `  ${glyph} ${pad(oneLine(result.name), 28)} ${pad(result.kind, 13)} ${pad(how, 12)} ${pad(span(result.durationMs), 8)} ${oneLine(result.command)}`
-  })
-  const guards = (proof.guards ?? []).map((finding) => {
-    const words = `${finding.guard}${finding.path ? ` ${finding.path}` : ''}: ${finding.detail}`
-    return paint(finding.level === 'note' ? 'gray' : 'yellow', `  ! ${oneLine(words)}`)
-  })
-  const findings = (proof.review?.findings ?? []).map((finding) =>
-    paint(
-      finding.class === 'note' ? 'gray' : 'yellow',
-      `  ${finding.class}: ${oneLine(`${finding.path ?? ''} ${finding.detail}`)}`,
-    ),
-  )
-  return [verdict, ...results, ...guards, ...findings]
 }

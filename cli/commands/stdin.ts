@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { usage } from '../program.ts'
+import { usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
 
 const INPUT_MAX = 1_000_000

@@ -2,9 +2,9 @@ import type { Proof } from '../../core/proof.ts'
 import type { TaskView } from '../../daemon/goals/views.ts'
 import { connect } from '../daemon.ts'
 import { EXIT } from '../exit.ts'
+import { proofLines } from '../proof-lines.ts'
 import type { Surface } from '../surface.ts'
 import { oneLine } from '../text.ts'
-import { proofLines } from './review.ts'
 
 export async function take(surface: Surface, task: string): Promise<void> {
   const client = await connect(surface, { start: true })
