@@ -3,9 +3,9 @@
 /**
  * The launcher: plain JavaScript that any Node from 18 on can read.
  *
- * Claw needs Node >= 24.21 (TypeScript as it is, a SQLite that does not lose its log). Where this Node will do, the program is simply
- * imported, so that nothing is paid for; where it will not, the Node that came with Claw (the `node`
- * package) is started with the same terminal, signals and exit code.
+ * Claw needs Node >= 24.21 (TypeScript as it is, a SQLite that does not lose its log). Where this Node will
+ * do, the program is simply imported, so that nothing is paid for; where it will not, the Node that came
+ * with Claw (the `node` package) is started with the same terminal, signals and exit code.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'

@@ -47,10 +47,10 @@ async function examine(surface: Surface): Promise<Finding[]> {
 
 function node(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const isGood = major > 24 || (major === 24 && minor >= 12)
+  const isGood = major > 24 || (major === 24 && minor >= 21)
   return isGood
     ? { what: 'node', level: 'ok', words: process.version }
-    : { what: 'node', level: 'fail', words: process.version, mend: 'Install Node 24.12 or newer.' }
+    : { what: 'node', level: 'fail', words: process.version, mend: 'Install Node 24.21 or newer.' }
 }
 
 async function git({ env }: Surface): Promise<Finding> {

@@ -20,7 +20,7 @@ const OLD_NODE = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
   const [major = 0, minor = 0] = execFileSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' })
     .split('.')
     .map(Number)
-  return major < 24 || (major === 24 && minor < 12)
+  return major < 24 || (major === 24 && minor < 21)
 })
 if (!OLD_NODE) console.error('launcher under an older Node: skipped, there is none in /usr/bin or /usr/local/bin')
 
@@ -124,7 +124,7 @@ test('an older Node with no other beside it says in one line what is missing', a
   writeFileSync(join(bare, 'package.json'), '{"type":"module"}')
   const said = await run(['status'], { node: OLD_NODE, launcher: join(bare, 'cli', 'claw.js') })
   expect(said.code).toBe(1)
-  expect(said.stderr).toMatch(/^claw: Node 24\.12 or newer is needed and this is \d+\.\d+\.\d+.*\n$/)
+  expect(said.stderr).toMatch(/^claw: Node 24\.21 or newer is needed and this is \d+\.\d+\.\d+.*\n$/)
 })
 
 test('a command that needs the daemon starts it once, on its own, and says so', async () => {
