@@ -12,7 +12,8 @@ import { createLocks, type Lock } from './repository-lock.ts'
  * Worktrees of one clone: added, put on a commit, put in the middle of a merge, removed.
  *
  * Each step is written down before it begins, so that a crash in the middle is finished by
- * `recover`: half-made ones vanish, half-reset ones are reset, half-removed ones are removed.
+ * `recover`: half-made ones vanish, half-reset ones are reset, half-removed ones are removed, and ones
+ * whose folder is gone are forgotten.
  * Bookkeeping happens under the repository's lock; the files of different worktrees are written side by side.
  */
 export interface Worktrees {
@@ -162,6 +163,11 @@ export function createWorktrees({ git, registry, lock, log }: WorktreesDeps): Wo
 
     async recover() {
       for (const record of await registry.list()) {
+        // A folder that was taken away (a verification's, swept at the start) is nothing to be finished.
+        if ((await readdir(record.path).catch(ifMissing)) === undefined) {
+          await erase(record.path)
+          continue
+        }
         if (record.state === 'ready') continue
         log.warn({ path: record.path, state: record.state }, 'a worktree was cut short, finishing it')
         if (record.state === 'resetting') {

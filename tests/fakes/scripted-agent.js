@@ -2,7 +2,7 @@
 // An ACP program that does what the prompt's script says and nothing else. Plain JavaScript and
 // hand-written JSON-RPC, because tests start it hundreds of times. See scripted-agent.ts for the
 // steps; it passes tests/contracts/agent.ts like a real agent.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 const home = process.env.HOME
@@ -270,12 +270,19 @@ const STEPS = {
   },
 }
 
+/** What was asked of it, in a file that outlives its HOME: one line per request, across all of its lives. */
+function note({ method, params }) {
+  const line = { method, sessionId: params?.sessionId ?? null, run: process.env.CLAW_RUN_ID ?? null, pid: process.pid }
+  appendFileSync(process.env.SCRIPTED_JOURNAL, `${JSON.stringify({ ...line, at: Date.now() })}\n`)
+}
+
 async function handle(message) {
   if (message.method === undefined) {
     pending.get(message.id)?.(message)
     pending.delete(message.id)
     return
   }
+  if (process.env.SCRIPTED_JOURNAL && message.id !== undefined) note(message)
   if (message.method === 'session/cancel' && current) {
     current.cancelled = true
     for (const done of current.onCancel) done()
