@@ -1,4 +1,4 @@
-import type { Goal, GoalId } from '../../core/goal.ts'
+import { type Goal, type GoalId, isGoalEnded } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { Landing } from '../../core/landing.ts'
 import type { Check, PlanDraft } from '../../core/plan.ts'
@@ -26,6 +26,7 @@ import {
   moveTask,
 } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import type { Tx } from '../store/tables.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Repository } from '../worktrees/worktree.ts'
 
@@ -67,7 +68,7 @@ export function createLandTasks(deps: LandDeps) {
   return async function landTasks(goalId: GoalId, signal: AbortSignal): Promise<void> {
     for (;;) {
       const goal = await getGoal(store.db, goalId)
-      if (goal.state !== 'open' && goal.state !== 'paused') return
+      if (isGoalEnded(goal.state)) return endOpenLandings(goal)
       const task = (await listTasks(store.db, goalId)).find((other) => other.state === 'landing')
       if (!task) return
       await landTask(goal, task, signal)
@@ -85,23 +86,52 @@ export function createLandTasks(deps: LandDeps) {
     const label = taskLabel(goal.number, task.number)
 
     let landing = await openLanding(goal, task, head, label)
-    if (landing.state === 'verifying' && landing.merged === head) {
-      // The branch moved before the row could say so.
-      const proof = (await listProofs(store.db, { taskId: task.id })).findLast(
-        (other) => other.kind === 'landing' && other.commit === head,
-      )
-      if (proof) return finish(landing, goal, task, label, proof, null)
+    if (landing.state === 'merging') {
+      const merged = await merge(repository, goal, task, head, label)
+      if ('conflicts' in merged) {
+        await sendBackConflict(landing, goal, task, label, head, merged.conflicts)
+        return
+      }
+      const fresh = landing
+      landing = await store.transaction((tx) => moveLanding(tx, fresh, 'verifying', { merged: merged.commit }))
     }
-    const merged = await merge(repository, goal, task, head, label)
-    if ('conflicts' in merged) {
-      await sendBackConflict(landing, goal, task, label, head, merged.conflicts)
+    // From here on it is about this one commit, also after a crash: a second merge of the same work would be another.
+    const { merged } = landing
+    if (!merged) throw new Error(`landing ${landing.id} is verified without a merge`)
+    const proven = await findProof(task, merged)
+    const proof = proven ?? (await makeProof({ repository, goal, task, landing, draft, head, merged, label }, signal))
+    if (!proof.passed) {
+      await sendBackRed(landing, goal, task, label, proof, merged, head)
       return
     }
-    landing = await store.transaction((tx) =>
-      landing.state === 'merging'
-        ? moveLanding(tx, landing, 'verifying', { merged: merged.commit })
-        : Promise.resolve({ ...landing, merged: merged.commit }),
+    if ((await getTask(store.db, task.id)).state !== 'landing') return endOpenLandings(goal)
+    // Equal where the branch moved before the row could say so.
+    if (merged !== head) await repository.setRef(ref, merged, head)
+    await finish(landing, goal, task, label, proof)
+  }
+
+  /** What a crash left of this landing: the checks on the merged tree have passed already. */
+  async function findProof(task: Task, commit: string): Promise<Proof | undefined> {
+    return (await listProofs(store.db, { taskId: task.id })).findLast(
+      (other) => other.kind === 'landing' && other.commit === commit && other.passed,
     )
+  }
+
+  /** Runs the checks on the merged tree. A proof that passed is recorded here; one that did not, with what follows from it. */
+  async function makeProof(
+    of: {
+      repository: Repository
+      goal: Goal
+      task: Task
+      landing: Landing
+      draft: PlanDraft
+      head: string
+      merged: string
+      label: string
+    },
+    signal: AbortSignal,
+  ): Promise<Proof> {
+    const { repository, goal, task, landing, draft, head, merged, label } = of
     const landed = (await listTasks(store.db, goal.id)).filter(
       (other) => other.state === 'done' && other.planId === task.planId,
     )
@@ -112,7 +142,7 @@ export function createLandTasks(deps: LandDeps) {
         repository,
         contract,
         base: goal.baseCommit ?? head,
-        commit: merged.commit,
+        commit: merged,
         kind: 'landing',
         tag: `${landing.id}/proof`,
       },
@@ -126,7 +156,7 @@ export function createLandTasks(deps: LandDeps) {
       runId: null,
       contract,
       base: head,
-      commit: merged.commit,
+      commit: merged,
       tree: verified.tree,
       results: verified.results,
       setup: verified.setup,
@@ -136,21 +166,30 @@ export function createLandTasks(deps: LandDeps) {
       sandbox: verified.sandboxName,
       createdAt: world.clock.now(),
     }
-    if (!proof.passed) {
-      await sendBackRed(landing, goal, task, label, proof, merged.commit, head)
-      return
-    }
-    await store.transaction(async (tx) => {
-      await addProof(tx, proof)
-      await addEvent(tx, world.clock.now(), {
-        type: 'proof.recorded',
-        goalId: goal.id,
-        taskId: task.id,
-        data: { label, proofId: proof.id, kind: 'landing', passed: true },
+    if (proof.passed) {
+      await store.transaction(async (tx) => {
+        await addProof(tx, proof)
+        await addEvent(tx, world.clock.now(), {
+          type: 'proof.recorded',
+          goalId: goal.id,
+          taskId: task.id,
+          data: { label, proofId: proof.id, kind: 'landing', passed: true },
+        })
       })
+    }
+    return proof
+  }
+
+  /** A landing whose task or goal was given up while it was under way. The branch has not moved for it. */
+  async function endOpenLandings(goal: Goal): Promise<void> {
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      for (const landing of await listLandings(tx, goal.id)) {
+        if (landing.endedAt !== null || landing.taskId === null) continue
+        if ((await getTask(tx, landing.taskId)).state === 'landing') continue
+        await moveLanding(tx, landing, 'blocked', { note: 'given up meanwhile', endedAt: now })
+      }
     })
-    await repository.setRef(ref, merged.commit, head)
-    await finish(landing, goal, task, label, proof, merged.commit)
   }
 
   /** The row first; one that a crash left behind is gone on with where it is about the same two commits. */
@@ -208,19 +247,12 @@ export function createLandTasks(deps: LandDeps) {
     return { commit }
   }
 
-  async function finish(
-    landing: Landing,
-    goal: Goal,
-    task: Task,
-    label: string,
-    proof: Proof,
-    _commit: string | null,
-  ): Promise<void> {
+  async function finish(landing: Landing, goal: Goal, task: Task, label: string, proof: Proof): Promise<void> {
     await store.transaction(async (tx) => {
       const now = world.clock.now()
-      const fresh = await getTask(tx, task.id)
-      if (fresh.state !== 'landing') return
       await moveLanding(tx, landing, 'landed', { proofId: proof.id, merged: proof.commit, endedAt: now })
+      // Given up in the very moment in which the branch moved: it stays given up.
+      if ((await getTask(tx, task.id)).state !== 'landing') return
       await moveTask(tx, now, task.id, 'done')
       await addEvent(tx, now, {
         type: 'landing.ended',
@@ -234,6 +266,13 @@ export function createLandTasks(deps: LandDeps) {
     })
   }
 
+  /** Nothing is sent back that nobody wants any more. */
+  async function isGivenUp(tx: Tx, task: Task, landing: Landing, now: number): Promise<boolean> {
+    if ((await getTask(tx, task.id)).state === 'landing') return false
+    await moveLanding(tx, landing, 'blocked', { note: 'given up meanwhile', endedAt: now })
+    return true
+  }
+
   async function sendBackConflict(
     landing: Landing,
     goal: Goal,
@@ -244,6 +283,7 @@ export function createLandTasks(deps: LandDeps) {
   ): Promise<void> {
     await store.transaction(async (tx) => {
       const now = world.clock.now()
+      if (await isGivenUp(tx, task, landing, now)) return
       await moveLanding(tx, landing, 'conflict', { note: conflicts.join(', '), endedAt: now })
       await addEvent(tx, now, {
         type: 'landing.ended',
@@ -283,6 +323,7 @@ export function createLandTasks(deps: LandDeps) {
         taskId: task.id,
         data: { label, proofId: proof.id, kind: 'landing', passed: false },
       })
+      if (await isGivenUp(tx, task, landing, now)) return
       await moveLanding(tx, landing, 'red', {
         proofId: proof.id,
         merged,
