@@ -9,7 +9,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:f
 import { extname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { DAEMON_EXIT, type DaemonFile, findDaemonFile } from '../config/daemon-file.ts'
+import { type DaemonFile, EXIT_FINAL, findDaemonFile } from '../config/daemon-file.ts'
+import { loadConfig } from '../config/load.ts'
 import type { Paths } from '../config/paths.ts'
 import { Fault, isFault } from '../core/fault.ts'
 import { type Client, createClient, type Locate, request, START_HINT } from './client.ts'
@@ -68,6 +69,8 @@ export async function connect(surface: Surface, { start }: { start: boolean }): 
 /** Starts the daemon on its own and waits until it answers. Throws daemon_down with its last words. */
 export async function startDaemon(surface: Surface): Promise<DaemonFile> {
   const { paths } = surface
+  // Said here, where somebody reads it; what the daemon then still refuses is another one's home.
+  loadConfig(paths.configFile, surface.env)
   surface.say(surface.paintErr('gray', `starting the daemon (${paths.home})`))
   mkdirSync(paths.home, { recursive: true, mode: 0o700 })
   mkdirSync(paths.logsDir, { recursive: true, mode: 0o700 })
@@ -94,9 +97,8 @@ export async function startDaemon(surface: Surface): Promise<DaemonFile> {
   while (surface.now() < deadline) {
     const ready = await answers(paths)
     if (ready) return ready
-    if (exited === DAEMON_EXIT.config) break
     if (exited !== undefined && !isLast) {
-      if (exited !== DAEMON_EXIT.locked) break
+      if (exited !== EXIT_FINAL) break
       deadline = surface.now() + OTHER_MAX_MS
       isLast = true
     }

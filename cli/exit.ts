@@ -23,6 +23,7 @@ const USAGE = new Set([
   'run_not_found',
   'ask_not_found',
   'proof_not_found',
+  'schedule_not_found',
   'route_not_found',
   'body_too_large',
   'repository_not_found',

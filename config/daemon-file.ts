@@ -15,8 +15,8 @@ export interface DaemonFile {
   version: string
 }
 
-/** How the daemon's process says why it went: configuration that must be mended, or another one holds the home. */
-export const DAEMON_EXIT = { config: 78, locked: 78 } as const
+/** How the daemon's process says that starting it again would not help: bad configuration, or another one holds the home (sysexits.h, EX_CONFIG). */
+export const EXIT_FINAL = 78
 
 /** A fresh token: 256 bits, for one life of the daemon. */
 export function newToken(): string {

@@ -32,6 +32,47 @@ export const ModelConfig = z.strictObject({
 })
 export type ModelConfig = z.infer<typeof ModelConfig>
 
+/** A server of models that the gateway forwards to. */
+export const UpstreamConfig = z.strictObject({
+  provider: ModelConfig.shape.provider,
+  baseUrl: ModelConfig.shape.baseUrl,
+  key: ModelConfig.shape.key,
+  model: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('The model that agents are given; null: only models that are asked for by name, and fallbacks.'),
+  models: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('What a model that is asked for is called here; `*` stands for every other one.'),
+  fallbacks: z
+    .array(z.string())
+    .default([])
+    .describe('Upstreams that speak the same API and stand in while this one is paused or down, best first.'),
+  parallelMax: z.int().min(1).max(1000).default(128).describe('Requests at the same time at most.'),
+  streamUsage: z
+    .boolean()
+    .default(true)
+    .describe('Whether its Chat Completions can be asked for the usage of a stream.'),
+})
+export type UpstreamConfig = z.infer<typeof UpstreamConfig>
+
+const usdPerMillion = z.number().nonnegative()
+
+/** What a model costs, in place of the price library's word. */
+export const PriceConfig = z.strictObject({
+  input: usdPerMillion.describe('USD per million tokens of input.'),
+  output: usdPerMillion.describe('USD per million tokens of output.'),
+  cachedInput: usdPerMillion.nullable().default(null).describe('Input read from the cache; null: as other input.'),
+  cacheWrite: usdPerMillion.nullable().default(null).describe('Input written to the cache; null: as other input.'),
+})
+export type PriceConfig = z.infer<typeof PriceConfig>
+
+const usdMax = z.number().positive().nullable().default(null)
+const tokensMax = z.int().positive().nullable().default(null)
+
 export const Config = z.strictObject({
   http: z
     .strictObject({
@@ -81,6 +122,8 @@ export const Config = z.strictObject({
         .nullable()
         .default(null)
         .describe('Minutes of work per goal before you are asked.'),
+      usdMax: usdMax.describe('US dollars per goal before you are asked.'),
+      tokensMax: tokensMax.describe('Tokens per goal, read and written, before you are asked.'),
     })
     .prefault({}),
   agents: z
@@ -123,6 +166,42 @@ export const Config = z.strictObject({
       review: z.boolean().default(true).describe('Whether a fresh model reads each change besides the checks.'),
     })
     .prefault({}),
+  limits: z
+    .strictObject({
+      dayUsdMax: usdMax.describe('US dollars per day, over all goals, before you are asked.'),
+      dayTokensMax: tokensMax.describe('Tokens per day, over all goals, before you are asked.'),
+      totalUsdMax: usdMax.describe('US dollars since this Claw home was made, before you are asked.'),
+      totalTokensMax: tokensMax.describe('Tokens since this Claw home was made, before you are asked.'),
+      noticePercent: z
+        .int()
+        .min(1)
+        .max(99)
+        .default(80)
+        .describe('How much of a limit in money or tokens is used when it is said.'),
+    })
+    .prefault({}),
+  gateway: z
+    .strictObject({
+      port: z.int().min(0).max(65535).default(0).describe('Port on 127.0.0.1 for agents’ models; 0 takes a free one.'),
+      holdSeconds: z
+        .int()
+        .min(0)
+        .max(600)
+        .default(60)
+        .describe('A request waits so long for a provider that limits us, before the agent is told.'),
+      bodyMaxMb: z.int().min(1).max(512).default(64).describe('The largest request that is forwarded.'),
+      traces: z.boolean().default(false).describe('Whether to keep what was asked and answered, without keys.'),
+      traceMaxKb: z.int().min(1).max(100_000).default(256).describe('What is kept of one request and of one answer.'),
+    })
+    .prefault({}),
+  upstreams: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, 'lower-case letters, digits and dashes'), UpstreamConfig)
+    .default({})
+    .describe('Servers of models by names of yours; none: from `model`, else from the keys in the environment.'),
+  prices: z
+    .record(z.string(), PriceConfig)
+    .default({})
+    .describe('Prices by a model’s name, where the price library has none or yours differ.'),
   sandbox: z
     .strictObject({
       kind: z

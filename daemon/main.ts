@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { DAEMON_EXIT, findDaemonFile, newToken, removeDaemonFile, writeDaemonFile } from '../config/daemon-file.ts'
+import { EXIT_FINAL, findDaemonFile, newToken, removeDaemonFile, writeDaemonFile } from '../config/daemon-file.ts'
 import { loadConfig } from '../config/load.ts'
 import { findPaths } from '../config/paths.ts'
 import { MINUTE, SECOND, systemClock } from '../core/clock.ts'
@@ -47,10 +47,14 @@ async function main(): Promise<void> {
     file: join(paths.logsDir, 'daemon.log'),
     level: config.log.level,
     secrets: () => [token, ...(daemon?.secrets() ?? [])],
-    people: {
-      write: (text) => process.stderr.write(text),
-      isColor: process.stderr.isTTY === true && !process.env['NO_COLOR'],
-    },
+    ...(process.argv.includes('--detached')
+      ? {}
+      : {
+          people: {
+            write: (text: string) => process.stderr.write(text),
+            isColor: process.stderr.isTTY === true && !process.env['NO_COLOR'],
+          },
+        }),
   })
   process.on('exit', () => output.flush())
   const world = { clock: systemClock, log: output.log }
@@ -155,9 +159,7 @@ main().then(
   (error) => {
     if (error instanceof Fault) {
       process.stderr.write(`claw: ${error.message}\n${error.hint ? `${error.hint}\n` : ''}`)
-      process.exit(
-        error.code === 'home_locked' ? DAEMON_EXIT.locked : error.code === 'config_invalid' ? DAEMON_EXIT.config : 1,
-      )
+      process.exit(error.code === 'home_locked' || error.code === 'config_invalid' ? EXIT_FINAL : 1)
     }
     process.stderr.write(`claw: ${error instanceof Error ? error.stack : String(error)}\n`)
     process.exit(1)

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isAlive } from '../../cli/daemon.ts'
-import { DAEMON_EXIT, findDaemonFile, writeDaemonFile } from '../../config/daemon-file.ts'
+import { findDaemonFile, writeDaemonFile } from '../../config/daemon-file.ts'
 import { pathsIn } from '../../config/paths.ts'
 import { claw, type RunOptions } from './run-claw.ts'
 
@@ -158,7 +158,7 @@ test('nor does another program that has its port and its process number by now',
 })
 
 test('a daemon that does not come up is one line with its last words, at once', async () => {
-  writeFileSync(join(home, 'way'), `exit ${DAEMON_EXIT.config}`)
+  writeFileSync(join(home, 'way'), 'exit 1')
   const said = await run(['Do the thing'])
   expect(said.code).toBe(3)
   expect(said.stderr).toContain('The daemon ended at once: claw: config.yaml:2: unknown key "runs.maxx"')
