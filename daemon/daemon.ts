@@ -35,6 +35,7 @@ import { createOpenPullRequest } from './landing/pull-request.ts'
 import { createAdvance } from './orchestrator/advance.ts'
 import { createDispatcher } from './orchestrator/dispatcher.ts'
 import { createEventWriter } from './orchestrator/event-writer.ts'
+import { createGiveUp } from './orchestrator/give-up.ts'
 import type { JobName } from './orchestrator/jobs.ts'
 import { createLimiter } from './orchestrator/limiter.ts'
 import { reconcile } from './orchestrator/reconcile.ts'
@@ -332,18 +333,18 @@ export async function createDaemon({
     render: renderReport,
     onEnded: async () => {},
   })
-  const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir })
+  const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir, log: world.log })
 
+  const giveUp = createGiveUp({ store, queue, world })
   const job = <K extends string>(
     name: JobName,
     handler: (key: K, signal: AbortSignal, tries: number) => Promise<void>,
     parallelMax?: number,
   ) =>
-    queue.define(
-      name,
-      ({ key, tries }, signal) => handler(key as K, signal, tries),
-      parallelMax === undefined ? {} : { parallelMax },
-    )
+    queue.define(name, ({ key, tries }, signal) => handler(key as K, signal, tries), {
+      onError: giveUp(name),
+      ...(parallelMax === undefined ? {} : { parallelMax }),
+    })
   job('advance', advance)
   job('dispatch', dispatch, 1)
   job<`plan_${string}`>('plan', (id, signal, tries) => planGoal(id, tries, signal))
@@ -406,6 +407,7 @@ export async function createDaemon({
     secrets: () => models.map((model) => model.key),
     async start() {
       await verifier.sweep()
+      await desk.sweep()
       const found = await reconcile({ store, queue, world, table, worktreesDir: paths.worktreesDir })
       world.log.info(found, 'reconciled')
       await queue.start()

@@ -9,6 +9,7 @@ import type { Queue } from '../store/queue.ts'
 import { addEvent, addGoal, addPlan, findGoalByKey, nextGoalNumber } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
+import type { Repository } from '../worktrees/worktree.ts'
 import { NewGoal, type NewGoalInput } from './goals.ts'
 
 export interface AddGoalDeps {
@@ -42,10 +43,11 @@ export function createAddGoal(deps: AddGoalDeps) {
     const now = world.clock.now()
     const id = newId('goal', now)
     const { row, repository } = await desk.take(wanted.repo, `${slugOf(wanted.text)}-${id.slice(-6)}`)
-    if (wanted.repo !== null) await repository.fetch()
-    const targetBranch =
-      wanted.branch ?? (await repository.ownerHead()) ?? (await onlyBranch(await repository.ownerBranches()))
-    await repository.ownerBranch(targetBranch)
+    const targetBranch = await findTarget(wanted, repository).catch(async (error) => {
+      // A refused goal leaves nothing behind, also where its repository was cloned to look at it.
+      await desk.leave(row.id)
+      throw error
+    })
 
     return store.transaction(async (tx) => {
       const number = await nextGoalNumber(tx)
@@ -98,6 +100,13 @@ export function createAddGoal(deps: AddGoalDeps) {
       await send(queue, tx, 'advance', id)
       return goal
     })
+  }
+
+  async function findTarget({ repo, branch }: NewGoal, repository: Repository): Promise<string> {
+    if (repo !== null) await repository.fetch()
+    const target = branch ?? (await repository.ownerHead()) ?? (await onlyBranch(await repository.ownerBranches()))
+    await repository.ownerBranch(target)
+    return target
   }
 
   function assertAgent(name: string): void {

@@ -13,6 +13,18 @@ export async function summarize(db: Db, now: number, goal: Goal): Promise<GoalSu
   return { ...summaryOf(snapshot), repository: await repositoryName(db, goal) }
 }
 
+/** For a list in which one goal's rows cannot be read: it is shown as stuck, with what is wrong. */
+export function unreadable(goal: Goal, error: unknown): GoalSummary {
+  return {
+    goal,
+    status: 'stuck',
+    words: `its rows cannot be read: ${String(error).split('\n')[0]!.slice(0, 200)}`,
+    tasks: { total: 0, done: 0, running: 0, failed: 0 },
+    openAsks: 0,
+    repository: null,
+  }
+}
+
 export async function view(db: Db, now: number, goal: Goal): Promise<GoalView> {
   const snapshot = await gather(db, now, goal.id)
   const proofs = await listProofs(db, { goalId: goal.id })

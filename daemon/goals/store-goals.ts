@@ -3,12 +3,13 @@ import { Fault } from '../../core/fault.ts'
 import { type Goal, isGoalEnded } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { Proof } from '../../core/proof.ts'
-import { isTaskEnded, taskLabel } from '../../core/task.ts'
+import { isTaskEnded, type Task, taskLabel } from '../../core/task.ts'
 import { mootAsk } from '../inbox/ask.ts'
 import type { Inbox } from '../inbox/inbox.ts'
-import { dropGoal } from '../orchestrator/carry-out.ts'
+import { dropGoal, wakeJobs } from '../orchestrator/carry-out.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { RunRegistry } from '../orchestrator/run-registry.ts'
+import { gather } from '../orchestrator/snapshot.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import {
   addEvent,
@@ -30,7 +31,7 @@ import type { Tx } from '../store/tables.ts'
 import { type AddGoalDeps, createAddGoal } from './add-goal.ts'
 import type { Goals } from './goals.ts'
 import { goalNamed, isTaskName, taskNamed } from './names.ts'
-import { summarize, view } from './show-goal.ts'
+import { summarize, unreadable, view } from './show-goal.ts'
 import { createUndo } from './undo.ts'
 import type { ReviewView } from './views.ts'
 
@@ -68,7 +69,11 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
     async list({ state = 'all' } = {}) {
       const states =
         state === 'open' ? (['open', 'paused'] as const) : state === 'ended' ? (['met', 'dropped'] as const) : undefined
-      return Promise.all((await listGoals(store.db, states)).map((goal) => summarize(store.db, now(), goal)))
+      return Promise.all(
+        (await listGoals(store.db, states)).map((goal) =>
+          summarize(store.db, now(), goal).catch((error) => unreadable(goal, error)),
+        ),
+      )
     },
 
     async show(name) {
@@ -90,6 +95,11 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
         throw new Fault(
           'move_refused',
           `Task ${taskLabel(goal.number, task.number)} is ${task.state}; steer the goal instead`,
+        )
+      if (task?.state === 'landing')
+        throw new Fault(
+          'move_refused',
+          `Task ${taskLabel(goal.number, task.number)} is proven and being merged; steer the goal instead`,
         )
       const live =
         task !== null && (await listRuns(store.db, { taskId: task.id })).some((run) => registry.isLive(run.id))
@@ -123,6 +133,7 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
           await updateGoal(tx, goal.id, { quarantine: null })
           for (const ask of await listAsks(tx, { goalId: goal.id }))
             if (ask.kind === 'quarantine') await mootAsk(tx, now(), ask)
+          await wakeJobs(tx, queue, await gather(tx, now(), goal.id))
         } else await moveGoal(tx, fresh, 'open')
         await addEvent(tx, now(), { type: 'goal.resumed', goalId: goal.id, data: { by } })
         await advance(tx, goal)
@@ -172,7 +183,7 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       }
       const runs = await listRuns(store.db, { taskId: task.id })
       if (runs.some((run) => run.state !== 'ended' && run.agent === 'owner')) return { worktree: task.worktree! }
-      for (const run of runs) if (run.state !== 'ended') await registry.stop(run.id, 'taken')
+      await endForTaking(task, by)
       const repository = await desk.get(goal.repositoryId)
       const base = task.baseCommit ?? (await repository.find(`refs/heads/${goal.branch}`))
       if (!base)
@@ -295,6 +306,25 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       }
       return { file: goal.reportFile, markdown: await readFile(goal.reportFile, 'utf8') }
     },
+  }
+
+  /**
+   * Stops the agent's run. One that was only just begun and does not live in this process yet finds its row
+   * ended when it comes to it, and does nothing.
+   */
+  async function endForTaking(task: Task, by: string): Promise<void> {
+    for (;;) {
+      for (const run of await listRuns(store.db, { taskId: task.id }))
+        if (run.state !== 'ended') await registry.stop(run.id, 'taken')
+      const isDone = await store.transaction(async (tx) => {
+        const open = (await listRuns(tx, { taskId: task.id })).filter((run) => run.state !== 'ended')
+        if (open.some((run) => registry.isLive(run.id))) return false
+        for (const run of open)
+          await moveRun(tx, run.id, 'ended', { outcome: 'stopped', note: `taken over by ${by}`, endedAt: now() })
+        return true
+      })
+      if (isDone) return
+    }
   }
 
   /** The open questions that an accept or a reject answers. */

@@ -51,6 +51,8 @@ export function createUndo(deps: { store: Store; world: World; desk: RepositoryD
         },
       )
     }
+    if (trial.tree === (await repository.treeOf(target)))
+      throw new Fault('move_refused', `what goal #${goal.number} landed is not on ${landing.branch} any more`)
     const commit = await repository.commitTree({
       tree: trial.tree,
       parents: [target],
@@ -108,6 +110,12 @@ export function createUndo(deps: { store: Store; world: World; desk: RepositoryD
         },
         new AbortController().signal,
       )
+      if (verified.setup)
+        throw new Fault(
+          'setup_failed',
+          `the tree without goal #${goal.number} could not be set up, so nothing was checked and nothing was moved: \`${verified.setup.command}\``,
+          { hint: verified.setup.tail.slice(-500) },
+        )
       const red = verified.results.find((result) => !result.passed)
       if (red) {
         const labels = tasks.map((task) => taskLabel(goal.number, task.number)).join(', ')

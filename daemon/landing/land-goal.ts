@@ -6,6 +6,7 @@ import type { PlanDraft, PlannedTask } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
 import { isTaskEnded, type Task, taskLabel } from '../../core/task.ts'
 import { aTask } from '../orchestrator/carry-out.ts'
+import { goalLanding } from '../orchestrator/decide.ts'
 import { send } from '../orchestrator/jobs.ts'
 import {
   addEvent,
@@ -53,9 +54,8 @@ export function createLandGoal(deps: LandGoalDeps) {
     const tasks = await currentTasks(goal)
     const done = tasks.filter((task) => task.state === 'done')
     if (done.length === 0 || tasks.some((task) => !isTaskEnded(task.state))) return
-    const lastDoneAt = Math.max(...done.map((task) => task.endedAt ?? 0))
-    const before = (await listLandings(store.db, goalId)).findLast((landing) => landing.taskId === null)
-    if (before?.state === 'landed' && before.createdAt >= lastDoneAt) return
+    const before = goalLanding(await listLandings(store.db, goalId))
+    if (before?.state === 'landed') return
     if ((await listAsks(store.db, { goalId, state: 'open' })).some((ask) => ask.kind === 'land-blocked')) return
 
     const repository = await deps.desk.get(goal.repositoryId)
@@ -94,7 +94,8 @@ export function createLandGoal(deps: LandGoalDeps) {
         taskId: null,
         state: 'merging',
         branch,
-        onto: goal.baseCommit ?? head,
+        // The branch may have been moved just before a crash: what it was at is known from then.
+        onto: (left?.endedAt === null ? left.onto : goal.baseCommit) ?? head,
         commit: head,
         merged: null,
         proofId: null,
@@ -129,7 +130,9 @@ export function createLandGoal(deps: LandGoalDeps) {
     for (let moved = 0; moved < MOVED_MAX; moved++) {
       await repository.fetch()
       const target = await ownerCommit(repository, goal.targetBranch)
-      if (target === head) return landed(landing, goal, head, 'merge', await proofOf(goal, head))
+      // There already, perhaps with the owner's commits on top: moved just before a crash, or by the owner.
+      if (target !== null && (await repository.isAncestor(head, target)))
+        return landed(landing, goal, head, 'merge', await proofOf(goal, head))
       if (target !== null && !(await repository.isAncestor(target, head))) {
         const caughtUp = await catchUp(goal, repository, landing, head, target, done, signal)
         if (caughtUp === undefined) return

@@ -1,12 +1,12 @@
 import type { GoalId } from '../../core/goal.ts'
 import type { World } from '../../core/world.ts'
-import { openAsk } from '../inbox/ask.ts'
 import type { Queue } from '../store/queue.ts'
-import { addEvent, updateGoal } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Tx } from '../store/tables.ts'
 import { carryOut, type Effect } from './carry-out.ts'
-import { type Decision, decide } from './decide.ts'
+import { type Decision, decide, limitInMs } from './decide.ts'
+import { send } from './jobs.ts'
+import { isOfTheGoal, quarantine } from './quarantine.ts'
 import type { RunRegistry } from './run-registry.ts'
 import { gather } from './snapshot.ts'
 
@@ -37,7 +37,11 @@ export function createAdvance({
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const snapshot = await gather(tx, world.clock.now(), goalId)
       const decisions = decide(snapshot)
-      if (decisions.length === 0) return effects
+      if (decisions.length === 0) {
+        const delayMs = limitInMs(snapshot)
+        if (delayMs !== null) await send(queue, tx, 'advance', goalId, { delayMs })
+        return effects
+      }
       for (const decision of decisions) effects.push(...(await carryOut(tx, queue, decision, snapshot)))
       if (decisions.some((decision) => ENDS_PASS.has(decision.do))) return effects
     }
@@ -50,37 +54,8 @@ export function createAdvance({
       effects = await store.transaction((tx) => pass(tx, goalId))
     } catch (error) {
       if (!isOfTheGoal(error)) throw error
-      world.log.error({ err: error, goalId }, 'goal quarantined')
-      await quarantine(goalId, error)
-      return
+      effects = await quarantine({ store, queue, world }, goalId, error)
     }
     for (const effect of effects) void runs.stop(effect.stopRun, effect.why)
   }
-
-  async function quarantine(goalId: GoalId, error: Error): Promise<void> {
-    const stack = error.stack ?? String(error)
-    await store.transaction(async (tx) => {
-      const now = world.clock.now()
-      await updateGoal(tx, goalId, { quarantine: stack })
-      await addEvent(tx, now, { type: 'goal.quarantined', goalId, data: { error: String(error) } })
-      await openAsk(tx, now, {
-        kind: 'quarantine',
-        goalId,
-        taskId: null,
-        question: `An internal error stopped this goal: ${String(error).slice(0, 200)}`,
-        detail: `\`\`\`\n${stack}\n\`\`\``,
-        choices: [
-          { id: 'retry', label: 'Try again' },
-          { id: 'drop', label: 'Drop the goal' },
-        ],
-        freeText: false,
-      })
-    })
-  }
-}
-
-/** A fault of the store (a full disk, a broken file) is nobody's goal's; it goes to the queue. */
-function isOfTheGoal(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false
-  return !('code' in error && (error.code === 'disk_full' || error.code === 'store_broken'))
 }

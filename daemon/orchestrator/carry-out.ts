@@ -17,6 +17,7 @@ import {
   listTasks,
   moveGoal,
   movePlan,
+  moveRun,
   moveTask,
   takeSteers,
   updateAsk,
@@ -77,6 +78,10 @@ export async function carryOut(tx: Tx, queue: Queue, decision: Decision, snapsho
     }
     case 'activate-plan':
       return activatePlan(tx, queue, decision.planId, snapshot)
+    case 'set-plan-aside':
+      await movePlan(tx, await getPlan(tx, decision.planId), 'replaced')
+      await send(queue, tx, 'dispatch', 'all')
+      return []
     case 'ask':
       await openAsk(tx, now, { ...decision.ask, goalId: goal.id })
       return []
@@ -116,6 +121,7 @@ export async function carryOut(tx: Tx, queue: Queue, decision: Decision, snapsho
       return dropGoal(tx, queue, now, snapshot.goal.id, decision.outcome)
     case 'unquarantine':
       await updateGoal(tx, goal.id, { quarantine: null })
+      await wakeJobs(tx, queue, snapshot)
       return []
     case 'moot': {
       const ask = snapshot.asks.find((other) => other.id === decision.askId)
@@ -123,6 +129,17 @@ export async function carryOut(tx: Tx, queue: Queue, decision: Decision, snapsho
       return []
     }
   }
+}
+
+/** What waits for its next try is tried now. */
+export async function wakeJobs(tx: Tx, queue: Queue, { goal, plans, tasks, runs }: Snapshot): Promise<void> {
+  for (const plan of plans) if (plan.state === 'drafting') await send(queue, tx, 'plan', plan.id)
+  for (const task of tasks) {
+    const last = runs.findLast((run) => run.taskId === task.id && run.commit === task.commit)
+    if (task.state === 'proving' && last) await send(queue, tx, 'prove', last.id)
+    if (task.state === 'landing') await send(queue, tx, 'land', goal.id)
+  }
+  await send(queue, tx, 'dispatch', 'all')
 }
 
 async function mootPlanAsks(tx: Tx, { asks, now }: Snapshot): Promise<void> {
@@ -243,6 +260,10 @@ export async function endTask(
 ): Promise<Effect[]> {
   await moveTask(tx, now, taskId, as, { reason })
   const runs = await listRuns(tx, { taskId })
+  // Work in the owner's hands has no process that would end it.
+  for (const run of runs)
+    if (run.state !== 'ended' && run.agent === 'owner')
+      await moveRun(tx, run.id, 'ended', { outcome: 'stopped', note: reason, endedAt: now })
   const goalId = (await tx.selectFrom('task').select('goalId').where('id', '=', taskId).executeTakeFirstOrThrow())
     .goalId as Task['goalId']
   for (const ask of await listAsks(tx, { goalId })) if (ask.taskId === taskId) await mootAsk(tx, now, ask)

@@ -8,6 +8,7 @@
 import type { Ask, AskId, AskKind, Choice } from '../../core/ask.ts'
 import { MINUTE } from '../../core/clock.ts'
 import type { GoalLimits } from '../../core/goal.ts'
+import type { Landing } from '../../core/landing.ts'
 import type { Plan, PlanId } from '../../core/plan.ts'
 import { isTaskEnded, type NextRun, type Task, type TaskId, taskLabel } from '../../core/task.ts'
 import { type Snapshot, workedMs } from './snapshot.ts'
@@ -19,6 +20,7 @@ export type Decision = (
   | { do: 'draft-plan'; version: number; request: string[]; steers: number[]; instead: PlanId | null }
   | { do: 'refuse-plan'; planId: PlanId; reasons: string[] }
   | { do: 'activate-plan'; planId: PlanId }
+  | { do: 'set-plan-aside'; planId: PlanId }
   | { do: 'ask'; ask: NewAsk }
   | { do: 'make-ready'; taskId: TaskId; next: NextRun | null; forgiven: boolean }
   | { do: 'land-task'; taskId: TaskId }
@@ -38,7 +40,10 @@ export type Decision = (
   settles?: AskId[]
 }
 
-export type NewAsk = Pick<Ask, 'kind' | 'question' | 'detail' | 'choices' | 'freeText'> & { taskId: TaskId | null }
+export type NewAsk = Pick<Ask, 'kind' | 'question' | 'detail' | 'choices' | 'freeText'> & {
+  taskId: TaskId | null
+  fingerprint?: string
+}
 
 /** Asks that the run which opened them settles by itself. */
 const SETTLED_BY_RUN: ReadonlySet<AskKind> = new Set(['permission', 'question'])
@@ -54,9 +59,9 @@ export function decide(snapshot: Snapshot): Decision[] {
     const decisions = decideAnswer(ask, snapshot)
     if (decisions.length > 0) return decisions
   }
-  const plan = snapshot.plans.at(-1)
+  const plan = latest(snapshot)
   if (snapshot.steers.length > 0 && plan?.state !== 'drafting') return [draftForSteers(snapshot)]
-  if (!plan) return [{ do: 'draft-plan', version: 1, request: [], steers: [], instead: null }]
+  if (!plan) return [{ do: 'draft-plan', version: nextVersion(snapshot), request: [], steers: [], instead: null }]
   switch (plan.state) {
     case 'drafting':
       // A goal is planned anew while the tasks of the plan before go on.
@@ -65,10 +70,8 @@ export function decide(snapshot: Snapshot): Decision[] {
       return decideRefused(plan, snapshot)
     case 'proposed':
       return decideProposed(plan, snapshot)
-    case 'active':
+    default:
       return decideWork(snapshot)
-    case 'replaced':
-      return [{ do: 'draft-plan', version: plan.version + 1, request: [], steers: [], instead: null }]
   }
 }
 
@@ -76,8 +79,13 @@ function isOpen(snapshot: Snapshot, kind: AskKind): boolean {
   return snapshot.asks.some((ask) => ask.kind === kind && ask.state === 'open')
 }
 
+/** The plan that counts: one that was replaced or set aside counts no more. */
 function latest(snapshot: Snapshot): Plan | undefined {
-  return snapshot.plans.at(-1)
+  return snapshot.plans.findLast((plan) => plan.state !== 'replaced')
+}
+
+function nextVersion(snapshot: Snapshot): number {
+  return (snapshot.plans.at(-1)?.version ?? 0) + 1
 }
 
 // ---- the plan ----------------------------------------------------------------------------
@@ -86,7 +94,7 @@ function draftForSteers(snapshot: Snapshot): Decision {
   const plan = latest(snapshot)
   return {
     do: 'draft-plan',
-    version: (plan?.version ?? 0) + 1,
+    version: nextVersion(snapshot),
     request: [...(plan?.request ?? []), ...snapshot.steers.map((steer) => steer.text)],
     steers: snapshot.steers.map((steer) => steer.id),
     instead: plan && plan.state !== 'active' ? plan.id : null,
@@ -97,7 +105,7 @@ function decideRefused(plan: Plan, snapshot: Snapshot): Decision[] {
   if (isOpen(snapshot, 'plan-refused')) return decideWork(snapshot)
   const inARow = countFromEnd(snapshot.plans, (other) => other.state === 'refused' && other.author !== 'owner')
   if (plan.author !== 'owner' && inARow <= REFUSALS_MAX) {
-    return [{ do: 'draft-plan', version: plan.version + 1, request: plan.request, steers: [], instead: null }]
+    return [{ do: 'draft-plan', version: nextVersion(snapshot), request: plan.request, steers: [], instead: null }]
   }
   return [
     {
@@ -110,13 +118,19 @@ function decideRefused(plan: Plan, snapshot: Snapshot): Decision[] {
             ? 'The plan cannot be carried out as it is. What now?'
             : 'No plan could be made that holds. What now?',
         detail: plan.reasons.map((reason) => `- ${reason}`).join('\n'),
-        choices: [
-          { id: 'retry', label: 'Plan again (say what to change)' },
-          { id: 'drop', label: 'Drop the goal' },
-        ],
+        choices: refusedChoices(activePlan(snapshot) !== undefined),
         freeText: true,
       },
     },
+  ]
+}
+
+/** What can be done about a goal that no plan could be made for. */
+export function refusedChoices(hasPlan: boolean): Choice[] {
+  return [
+    { id: 'retry', label: 'Plan again (say what to change)' },
+    ...(hasPlan ? [{ id: 'keep', label: 'Go on with the plan there is' }] : []),
+    { id: 'drop', label: 'Drop the goal' },
   ]
 }
 
@@ -200,7 +214,12 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
       if (plan?.state !== 'proposed') return [{ do: 'nothing', settles }]
       if (choice === 'yes') return [{ do: 'activate-plan', planId: plan.id, settles }]
       return [
-        redraft(plan, [text ? `The owner refused the plan and says: ${text}` : 'The owner refused the plan.'], settles),
+        redraft(
+          plan,
+          [text ? `The owner refused the plan and says: ${text}` : 'The owner refused the plan.'],
+          snapshot,
+          settles,
+        ),
       ]
     case 'plan-question': {
       if (isOpen(snapshot, 'plan-question')) return []
@@ -212,14 +231,16 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
           `You asked: ${other.question} The owner answered: ${other.answer?.text ?? other.answer?.choice ?? '(nothing)'}`,
       )
       const ids = all.map((other) => other.id)
-      return plan?.state === 'proposed' ? [redraft(plan, said, ids)] : [{ do: 'nothing', settles: ids }]
+      return plan?.state === 'proposed' ? [redraft(plan, said, snapshot, ids)] : [{ do: 'nothing', settles: ids }]
     }
     case 'plan-refused':
+      if (plan?.state !== 'refused') return [{ do: 'nothing', settles }]
+      if (choice === 'keep') return [{ do: 'set-plan-aside', planId: plan.id, settles }]
       return [
         {
           do: 'draft-plan',
-          version: (plan?.version ?? 0) + 1,
-          request: [...(plan?.request ?? []), text ? `The owner says: ${text}` : 'The owner asks for another try.'],
+          version: nextVersion(snapshot),
+          request: [...plan.request, text ? `The owner says: ${text}` : 'The owner asks for another try.'],
           steers: [],
           instead: null,
           settles,
@@ -298,10 +319,10 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
   }
 }
 
-function redraft(plan: Plan, words: string[], settles: AskId[]): Decision {
+function redraft(plan: Plan, words: string[], snapshot: Snapshot, settles: AskId[]): Decision {
   return {
     do: 'draft-plan',
-    version: plan.version + 1,
+    version: nextVersion(snapshot),
     request: [...plan.request, ...words],
     steers: [],
     instead: plan.id,
@@ -313,7 +334,8 @@ function sendBack(task: Task, feedback: string, settles: AskId[]): Decision {
   return {
     do: 'make-ready',
     taskId: task.id,
-    next: { purpose: 'work', strategy: 'same-session', feedback, ontoCommit: null },
+    // What was merged into the work stays a parent of it.
+    next: { purpose: 'work', strategy: 'same-session', feedback, ontoCommit: task.next?.ontoCommit ?? null },
     forgiven: false,
     settles,
   }
@@ -391,13 +413,20 @@ function decideLimit(snapshot: Snapshot): Decision[] | undefined {
   ]
 }
 
+/** How long until a goal at work reaches its minutes; null where it never does, or where nothing is at work. */
+export function limitInMs({ goal, runs, now }: Snapshot): number | null {
+  if (goal.state !== 'open' || goal.limits.minutesMax === null) return null
+  if (!runs.some((run) => run.state !== 'ended' && run.agent !== 'owner')) return null
+  const left = goal.limits.minutesMax * MINUTE - workedMs(runs, now)
+  return left > 0 ? Math.ceil(left) : null
+}
+
 function decideEnd(tasks: readonly Task[], snapshot: Snapshot): Decision[] {
   const { goal } = snapshot
   const done = tasks.filter((task) => task.state === 'done')
   if (done.length === 0) return [{ do: 'report', met: false, outcome: 'no task was done' }]
-  const landing = snapshot.landings.findLast((other) => other.taskId === null)
-  const lastDoneAt = Math.max(...done.map((task) => task.endedAt ?? 0))
-  if (landing?.state === 'landed' && landing.createdAt >= lastDoneAt) {
+  const landing = goalLanding(snapshot.landings)
+  if (landing?.state === 'landed') {
     const met = done.length === tasks.length
     const where = `on ${landing.branch}`
     return [
@@ -411,12 +440,14 @@ function decideEnd(tasks: readonly Task[], snapshot: Snapshot): Decision[] {
     ]
   }
   if (isOpen(snapshot, 'land-approval') || isOpen(snapshot, 'land-blocked')) return []
+  // An approval is for exactly the work that was shown; moments would not say so, clocks jump.
+  const fingerprint = `done ${done.map((task) => task.number).join(',')}`
   const approved = snapshot.asks.some(
     (ask) =>
       ask.kind === 'land-approval' &&
       ask.answer !== null &&
       ask.answer.choice !== 'reject' &&
-      ask.createdAt >= lastDoneAt,
+      ask.fingerprint === fingerprint,
   )
   if (goal.autonomy === 'ask-land' && !approved) {
     return [
@@ -425,6 +456,7 @@ function decideEnd(tasks: readonly Task[], snapshot: Snapshot): Decision[] {
         ask: {
           kind: 'land-approval',
           taskId: null,
+          fingerprint,
           question: `Goal #${goal.number} is done and proven. Land it on ${goal.land === 'branch' ? `the branch ${goal.branch}` : goal.targetBranch}?`,
           detail: done.map((task) => `- ${taskLabel(goal.number, task.number)} ${task.spec.title}`).join('\n'),
           choices: landChoices(goal.land),
@@ -434,6 +466,12 @@ function decideEnd(tasks: readonly Task[], snapshot: Snapshot): Decision[] {
     ]
   }
   return [{ do: 'land-goal' }]
+}
+
+/** The landing of the goal as it is now: undefined where a task landed on its branch since. */
+export function goalLanding(landings: readonly Landing[]): Landing | undefined {
+  const last = landings.findLast((other) => other.taskId === null || other.state === 'landed')
+  return last?.taskId === null ? last : undefined
 }
 
 function landChoices(land: string): Choice[] {

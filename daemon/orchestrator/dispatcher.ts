@@ -1,5 +1,6 @@
+import type { Goal } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
-import { taskLabel } from '../../core/task.ts'
+import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import { openAsk } from '../inbox/ask.ts'
 import { footprintsOverlap } from '../planning/footprint.ts'
@@ -70,15 +71,8 @@ export function createDispatcher(deps: DispatcherDeps) {
     for (const task of tasks) {
       if (task.state !== 'ready') continue
       const goal = goals.get(task.goalId)!
-      const plan = (await listPlans(tx, goal.id)).find((other) => other.id === task.planId)
-      ready.push({
-        task,
-        goal,
-        sharedPaths: plan?.draft?.sharedPaths ?? [],
-        agentsBefore: (await listRuns(tx, { taskId: task.id }))
-          .map((run) => run.agent)
-          .filter((agent) => agent !== 'owner'),
-      })
+      const candidate = await gatherCandidate(tx, task, goal)
+      if (candidate) ready.push(candidate)
     }
     // The goal that was given first goes first; within it, in the plan's order.
     ready.sort((a, b) => a.goal.number - b.goal.number || a.task.number - b.task.number)
@@ -89,6 +83,24 @@ export function createDispatcher(deps: DispatcherDeps) {
       (await listAsks(tx, { state: 'open' })).filter((ask) => ask.kind === 'limit').map((ask) => ask.goalId),
     )
     return { ready, busy, heldGoals }
+  }
+
+  /** Undefined where a row of the goal cannot be read: its own pass finds that and says so, the others go on. */
+  async function gatherCandidate(tx: Tx, task: Task, goal: Goal): Promise<Candidate | undefined> {
+    try {
+      const plan = (await listPlans(tx, goal.id)).find((other) => other.id === task.planId)
+      const runs = await listRuns(tx, { taskId: task.id })
+      return {
+        task,
+        goal,
+        sharedPaths: plan?.draft?.sharedPaths ?? [],
+        agentsBefore: runs.map((run) => run.agent).filter((agent) => agent !== 'owner'),
+      }
+    } catch (error) {
+      world.log.warn({ err: error, goalId: goal.id }, 'a goal cannot be read')
+      await send(queue, tx, 'advance', goal.id)
+      return undefined
+    }
   }
 
   async function begin(tx: Tx, now: number, { task, goal, agent }: Start): Promise<void> {
@@ -127,6 +139,8 @@ export function createDispatcher(deps: DispatcherDeps) {
       data: { label, attempt, agent, purpose },
     })
     await send(queue, tx, 'run', id)
+    // Its pass sets the clock for the goal's minutes.
+    if (goal.limits.minutesMax !== null) await send(queue, tx, 'advance', goal.id)
   }
 
   async function askForAgent(tx: Tx, now: number, { task, goal }: Candidate): Promise<void> {

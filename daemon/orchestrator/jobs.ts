@@ -1,6 +1,7 @@
 import type { GoalId } from '../../core/goal.ts'
 import type { PlanId } from '../../core/plan.ts'
 import type { RunId } from '../../core/run.ts'
+import type { ScheduleId } from '../../core/schedule.ts'
 import type { TaskId } from '../../core/task.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Tx } from '../store/tables.ts'
@@ -21,6 +22,10 @@ export interface JobKeys {
   report: GoalId
   /** Takes away what a task that has ended leaves behind. */
   tidy: TaskId
+  /** The firings of a schedule that are due, one after the other. */
+  fire: ScheduleId
+  /** The same for a schedule with a condition, whose command may take its time. */
+  'fire-if': ScheduleId
 }
 
 export type JobName = keyof JobKeys

@@ -33,7 +33,11 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ processes: numbe
     for (const run of runs) if (run.agent !== 'owner') await send(queue, tx, 'run', run.id)
     const known = new Set<string>()
     for (const goal of await listGoals(tx)) {
-      const tasks = await listTasks(tx, goal.id)
+      const tasks = await listTasks(tx, goal.id).catch((error) => {
+        // `advance` will find the same and put the goal in quarantine.
+        world.log.warn({ err: error, goalId: goal.id }, 'a goal cannot be read')
+        return []
+      })
       for (const task of tasks) {
         if (task.worktree) known.add(task.worktree)
         if (isTaskEnded(task.state) && task.worktree !== null) await send(queue, tx, 'tidy', task.id)

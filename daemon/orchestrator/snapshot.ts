@@ -52,7 +52,8 @@ export function workedMs(runs: readonly Run[], now: number): number {
   let total = 0
   let reached = Number.NEGATIVE_INFINITY
   for (const [start, end] of spans) {
-    if (end <= reached) continue
+    // A clock that was set back while a run was under way must not take work away.
+    if (end <= reached || end <= start) continue
     total += end - Math.max(start, reached)
     reached = end
   }

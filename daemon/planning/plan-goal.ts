@@ -4,6 +4,7 @@ import type { Plan, PlanDraft, PlanId } from '../../core/plan.ts'
 import type { Task } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import { openAsk } from '../inbox/ask.ts'
+import { refusedChoices } from '../orchestrator/decide.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { Queue } from '../store/queue.ts'
 import { addEvent, getGoal, getPlan, listPlans, listTasks, movePlan, updateGoal } from '../store/rows.ts'
@@ -152,10 +153,7 @@ export function createPlanGoal(deps: PlanGoalDeps) {
         taskId: null,
         question: `No plan could be made for goal #${goal.number}: ${fault.message}`,
         detail: fault.hint ?? '',
-        choices: [
-          { id: 'retry', label: 'Try again' },
-          { id: 'drop', label: 'Drop the goal' },
-        ],
+        choices: refusedChoices((await listPlans(tx, goal.id)).some((other) => other.state === 'active')),
         freeText: true,
       })
       await send(queue, tx, 'advance', goal.id)

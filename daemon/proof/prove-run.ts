@@ -9,7 +9,17 @@ import { openAsk } from '../inbox/ask.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { Queue } from '../store/queue.ts'
-import { addEvent, addProof, getGoal, getPlan, getRun, getTask, listProofs, moveTask } from '../store/rows.ts'
+import {
+  addEvent,
+  addProof,
+  getGoal,
+  getPlan,
+  getRun,
+  getTask,
+  listProofs,
+  listWaitingSteers,
+  moveTask,
+} from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Repository } from '../worktrees/worktree.ts'
@@ -208,6 +218,13 @@ export function createProveRun(deps: ProveDeps) {
           ],
           freeText: true,
         })
+        return
+      }
+      if ((await listWaitingSteers(tx, goal.id)).some((steer) => steer.taskId === task.id)) {
+        // The owner said more while it was being proven: its agent hears that first.
+        const next = { purpose: 'work', strategy: 'same-session', feedback: '' } as const
+        await moveTask(tx, now, task.id, 'ready', { next: { ...next, ontoCommit: fresh.next?.ontoCommit ?? null } })
+        await send(queue, tx, 'dispatch', 'all')
         return
       }
       await moveTask(tx, now, task.id, 'landing')

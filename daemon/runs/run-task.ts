@@ -102,16 +102,21 @@ export function createRunTask(deps: RunTaskDeps) {
   const { store, queue, world } = deps
 
   return async function runTask(runId: RunId, signal: AbortSignal): Promise<void> {
+    // Before the rows are read: whoever stops the run from here on is heard, whoever did before stands in them.
+    using live = deps.registry.open(runId)
     const run = await getRun(store.db, runId)
     if (run.state === 'ended' || run.agent === 'owner') return
     const task = await getTask(store.db, run.taskId)
     const goal = await getGoal(store.db, run.goalId)
     await deps.endLeftovers(run)
-    using live = deps.registry.open(runId)
     const stop = AbortSignal.any([signal, live.signal])
     const repository = await deps.desk.get(goal.repositoryId)
     if (task.state !== 'running' || goal.state !== 'open') {
       await endStopped(run, task, goal, repository, goal.state === 'paused' ? 'paused' : 'cancelled')
+      return
+    }
+    if ((await listAsks(store.db, { goalId: goal.id, state: 'open' })).some((ask) => ask.kind === 'limit')) {
+      await endStopped(run, task, goal, repository, 'limit')
       return
     }
     const attempt = new Attempt(deps, { run, task, goal, repository })
@@ -131,7 +136,12 @@ export function createRunTask(deps: RunTaskDeps) {
   async function endDone(attempt: Attempt, end: TurnEnd): Promise<void> {
     const { run, task, goal } = attempt
     const label = taskLabel(goal.number, task.number)
-    const captured = await attempt.capture(`refs/claw/tasks/${goal.number}/${task.number}`)
+    const captured = await attempt.capture(`refs/claw/tasks/${goal.number}/${task.number}`).catch((error) => {
+      // What git would leave out without a word is the agent's to mend, not the place's.
+      if (isFault(error, 'path_unsafe')) return error
+      throw error
+    })
+    if (captured instanceof Fault) return endUncaptured(attempt, captured)
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       const note = end.text.trim().slice(0, 500) || null
@@ -185,6 +195,35 @@ export function createRunTask(deps: RunTaskDeps) {
           softFailuresMax: deps.softFailuresMax,
         })
       }
+    })
+  }
+
+  /** The work cannot become a commit as it lies there: its agent is told why. */
+  async function endUncaptured({ run, task, goal }: Attempt, fault: Fault): Promise<void> {
+    const label = taskLabel(goal.number, task.number)
+    const note = fault.message
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      const over = { outcome: 'failed', failure: 'work', note } as const
+      await moveRun(tx, run.id, 'ended', { ...over, endedAt: now, pid: null, pidStart: null })
+      await closeAsks(tx, run, now)
+      await addEvent(tx, now, {
+        type: 'run.ended',
+        goalId: goal.id,
+        taskId: task.id,
+        runId: run.id,
+        data: { label, attempt: run.attempt, ...over },
+      })
+      const fresh = await getTask(tx, task.id)
+      if (fresh.state !== 'running') return
+      await failTask(tx, queue, world, {
+        task: fresh,
+        goal,
+        failure: 'work',
+        feedback: `Your work could not be taken over as a commit: ${note}. ${fault.hint ?? ''}`,
+        note,
+        softFailuresMax: deps.softFailuresMax,
+      })
     })
   }
 

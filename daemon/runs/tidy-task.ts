@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isFault } from '../../core/fault.ts'
 import { isTaskEnded, type TaskId } from '../../core/task.ts'
+import type { Log } from '../../core/world.ts'
 import type { RunRegistry } from '../orchestrator/run-registry.ts'
 import { getGoal, getTask, listRuns, updateTask } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -10,7 +12,13 @@ import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
  * The job that takes away what an ended task leaves behind: its worktree, once all in it is reachable, and
  * its runs' private homes. The raw wires stay.
  */
-export function createTidyTask(deps: { store: Store; desk: RepositoryDesk; registry: RunRegistry; runsDir: string }) {
+export function createTidyTask(deps: {
+  store: Store
+  desk: RepositoryDesk
+  registry: RunRegistry
+  runsDir: string
+  log: Log
+}) {
   return async function tidyTask(taskId: TaskId): Promise<void> {
     const task = await getTask(deps.store.db, taskId)
     if (!isTaskEnded(task.state)) return
@@ -24,13 +32,20 @@ export function createTidyTask(deps: { store: Store; desk: RepositoryDesk; regis
         const last = runs.at(-1)
         if (last && task.baseCommit) {
           const head = task.commit ?? task.baseCommit
-          await repository.capture({
-            path: task.worktree,
-            base: head,
-            ref: `refs/claw/preserved/${last.id}`,
-            message: `What was in the worktree of ${task.spec.title} beyond its last commit`,
-            trailers: [`Claw-Run: ${last.id}`],
-          })
+          try {
+            await repository.capture({
+              path: task.worktree,
+              base: head,
+              ref: `refs/claw/preserved/${last.id}`,
+              message: `What was in the worktree of ${task.spec.title} beyond its last commit`,
+              trailers: [`Claw-Run: ${last.id}`],
+            })
+          } catch (error) {
+            if (!isFault(error, 'path_unsafe')) throw error
+            // Something in it cannot be kept as a commit, so the folder itself is what is kept.
+            deps.log.warn({ err: error, taskId, worktree: task.worktree }, 'worktree left where it is')
+            return
+          }
         }
         await repository.removeWorktree(task.worktree, { force: true })
       }

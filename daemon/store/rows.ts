@@ -1,4 +1,4 @@
-import type { Insertable } from 'kysely'
+import { type Insertable, sql } from 'kysely'
 import { Ask, type AskId } from '../../core/ask.ts'
 import type { EventType, NewEvent, StoredEvent } from '../../core/events.ts'
 import { Fault, type FaultCode } from '../../core/fault.ts'
@@ -49,6 +49,23 @@ function fromRow<T extends Noun, Z>(table: T, schema: { parse(value: unknown): Z
   }
   for (const column of TRUTH_COLUMNS[table] ?? []) value[column] = value[column] === 1
   return schema.parse(value)
+}
+
+/** In the order in which the rows came. Ids and moments cannot say so: the owner's clock may be set back. */
+const AS_WRITTEN = sql`rowid`
+
+/**
+ * Rows of many goals. One that cannot be read is left out here, so that it holds nobody else up; its own goal
+ * meets it in `advance`, is quarantined and says so.
+ */
+function readable<R, T>(rows: readonly R[], read: (row: R) => T): T[] {
+  return rows.flatMap((row) => {
+    try {
+      return [read(row)]
+    } catch {
+      return []
+    }
+  })
 }
 
 function missing(code: FaultCode, thing: string, id: string): Fault {
@@ -145,7 +162,7 @@ export async function findGoalByKey(db: Db, key: string): Promise<Goal | undefin
 export async function listGoals(db: Db, states?: readonly GoalState[]): Promise<Goal[]> {
   let query = db.selectFrom('goal').selectAll().orderBy('number')
   if (states) query = query.where('state', 'in', states)
-  return (await query.execute()).map(readGoal)
+  return readable(await query.execute(), readGoal)
 }
 
 export async function updateGoal(
@@ -232,15 +249,14 @@ export async function listTasks(db: Db, goalId: GoalId): Promise<Task[]> {
 }
 
 export async function listTasksIn(db: Db, states: readonly TaskState[]): Promise<Task[]> {
-  return (
-    await db
-      .selectFrom('task')
-      .selectAll()
-      .where('state', 'in', states)
-      .orderBy('createdAt')
-      .orderBy('number')
-      .execute()
-  ).map(readTask)
+  const rows = await db
+    .selectFrom('task')
+    .selectAll()
+    .where('state', 'in', states)
+    .orderBy('createdAt')
+    .orderBy('number')
+    .execute()
+  return readable(rows, readTask)
 }
 
 export type TaskPatch = Partial<
@@ -311,14 +327,13 @@ export async function findRun(db: Db, id: string): Promise<Run | undefined> {
 export async function listRuns(db: Db, by: { goalId: GoalId } | { taskId: TaskId }): Promise<Run[]> {
   const query = db.selectFrom('run').selectAll()
   const rows = await ('goalId' in by ? query.where('goalId', '=', by.goalId) : query.where('taskId', '=', by.taskId))
-    .orderBy('startedAt')
-    .orderBy('attempt')
+    .orderBy(AS_WRITTEN)
     .execute()
   return rows.map(readRun)
 }
 
 export async function listOpenRuns(db: Db): Promise<Run[]> {
-  return (await db.selectFrom('run').selectAll().where('state', '<>', 'ended').execute()).map(readRun)
+  return readable(await db.selectFrom('run').selectAll().where('state', '<>', 'ended').execute(), readRun)
 }
 
 export type RunPatch = Partial<
@@ -357,7 +372,7 @@ const readProof = (row: Row<'proof'>): Proof => fromRow('proof', Proof, row)
 export async function listProofs(db: Db, by: { goalId: GoalId } | { taskId: TaskId }): Promise<Proof[]> {
   const query = db.selectFrom('proof').selectAll()
   const rows = await ('goalId' in by ? query.where('goalId', '=', by.goalId) : query.where('taskId', '=', by.taskId))
-    .orderBy('id')
+    .orderBy(AS_WRITTEN)
     .execute()
   return rows.map(readProof)
 }
@@ -377,7 +392,7 @@ export async function addLanding(db: Db, landing: Landing): Promise<void> {
 const readLanding = (row: Row<'landing'>): Landing => fromRow('landing', Landing, row)
 
 export async function listLandings(db: Db, goalId: GoalId): Promise<Landing[]> {
-  return (await db.selectFrom('landing').selectAll().where('goalId', '=', goalId).orderBy('id').execute()).map(
+  return (await db.selectFrom('landing').selectAll().where('goalId', '=', goalId).orderBy(AS_WRITTEN).execute()).map(
     readLanding,
   )
 }
@@ -426,7 +441,8 @@ export async function listAsks(db: Db, filter: { goalId?: GoalId; state?: 'open'
   let query = db.selectFrom('ask').selectAll().orderBy('number')
   if (filter.goalId) query = query.where('goalId', '=', filter.goalId)
   if (filter.state) query = query.where('state', '=', filter.state)
-  return (await query.execute()).map(readAsk)
+  const rows = await query.execute()
+  return filter.goalId ? rows.map(readAsk) : readable(rows, readAsk)
 }
 
 export async function findAsk(db: Db, by: { id: string } | { number: number }): Promise<Ask | undefined> {

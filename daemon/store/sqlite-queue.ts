@@ -12,10 +12,17 @@ interface Definition extends JobOptions {
   running: number
 }
 
+/** What is due at once stays so when the owner's clock is set back. */
+const AT_ONCE = 0
+
+const nameOf = ({ name, key }: { name: string; key: string }) => `${name} ${key}`
+
 /** The embedded queue: a job table and one process, so no leases and no heartbeats. */
 export function createSqliteQueue({ store, world }: { store: Store; world: World }): Queue {
   const definitions = new Map<string, Definition>()
   const running = new Map<number, Promise<void>>()
+  /** For what runs now: the earliest moment for which it was sent again meanwhile. */
+  const sentAgain = new Map<string, number>()
   let stopping = new AbortController()
   let started = false
   let pumping = false
@@ -65,6 +72,7 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
         run(job, definition).finally(() => {
           definition.running--
           running.delete(job.id)
+          sentAgain.delete(nameOf(job))
           pump()
         }),
       )
@@ -81,6 +89,7 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
     definition: Definition,
   ): Promise<void> {
     const log = world.log.child({ job: job.name, key: job.key })
+    sentAgain.set(nameOf(job), Number.POSITIVE_INFINITY)
     try {
       await definition.handler({ key: job.key, data: JSON.parse(job.data), tries: job.tries }, stopping.signal)
       await finish(job)
@@ -104,9 +113,19 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
     }
   }
 
-  /** Removes the job, unless it was sent again meanwhile. */
-  async function finish(job: { id: number; seq: number }): Promise<void> {
-    await store.db.deleteFrom('job').where('id', '=', job.id).where('seq', '=', job.seq).execute()
+  /**
+   * Removes the job, unless it was sent again meanwhile: then it waits for the moment that was asked for. Until
+   * now its row was due, so that a crash in the middle runs it again.
+   */
+  async function finish(job: { id: number; name: string; key: string; seq: number }): Promise<void> {
+    const { numDeletedRows } = await store.db
+      .deleteFrom('job')
+      .where('id', '=', job.id)
+      .where('seq', '=', job.seq)
+      .executeTakeFirst()
+    const again = sentAgain.get(nameOf(job)) ?? AT_ONCE
+    if (numDeletedRows === 0n && Number.isFinite(again))
+      await store.db.updateTable('job').set({ runAt: again }).where('id', '=', job.id).execute()
   }
 
   return {
@@ -114,7 +133,9 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
       definitions.set(name, { handler, running: 0, ...options })
     },
     async send(tx, name, key, { delayMs = 0, data = null } = {}) {
-      const runAt = world.clock.now() + delayMs
+      const runAt = delayMs > 0 ? world.clock.now() + delayMs : AT_ONCE
+      const before = sentAgain.get(nameOf({ name, key }))
+      if (before !== undefined) sentAgain.set(nameOf({ name, key }), Math.min(before, runAt))
       await tx
         .insertInto('job')
         .values({ name, key, data: JSON.stringify(data), runAt, seq: 1, tries: 0, lastError: null })

@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { readdir, rm, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { newId } from '../../core/id.ts'
 import type { RepositoryId, RepositoryRow } from '../../core/repository.ts'
 import type { World } from '../../core/world.ts'
@@ -13,6 +14,8 @@ export interface RepositoryDesk extends AsyncDisposable {
   /** The row for a path, a URL, or (null) a fresh workspace; made if need be, the clone included. */
   take(source: string | null, workspaceName: string): Promise<{ row: RepositoryRow; repository: Repository }>
   get(id: RepositoryId): Promise<Repository>
+  /** Removes a clone that no goal uses, and the workspace that was made for it; does nothing where one does. */
+  leave(id: RepositoryId): Promise<void>
 }
 
 export function createRepositoryDesk(deps: {
@@ -60,6 +63,31 @@ export function createRepositoryDesk(deps: {
     async get(id) {
       return openRow(await getRepository(store.db, id))
     },
+    async leave(id) {
+      const row = await store.transaction(async (tx) => {
+        const used = await tx.selectFrom('goal').select('id').where('repositoryId', '=', id).executeTakeFirst()
+        if (used) return undefined
+        const unused = await getRepository(tx, id)
+        await tx.deleteFrom('repository').where('id', '=', id).execute()
+        return unused
+      })
+      if (!row) return
+      await (await openRow(row).catch(() => undefined))?.[Symbol.asyncDispose]()
+      open.delete(row.id)
+      await rm(row.gitDir, { recursive: true, force: true, maxRetries: 3 })
+      if (row.path?.startsWith(`${deps.workspacesDir}/`))
+        await rm(row.path, { recursive: true, force: true, maxRetries: 3 })
+    },
+    async sweep() {
+      const rows = await store.db.selectFrom('repository').select('gitDir').execute()
+      const known = new Set(rows.map((row) => basename(row.gitDir)))
+      for (const name of await readdir(deps.dir).catch(() => [])) {
+        const folder = join(deps.dir, name)
+        if (known.has(name) || !name.startsWith('repo_')) continue
+        if (!isHalfMade(name) && (await holdsWork(folder))) world.log.warn({ folder }, 'a clone that no row names')
+        else await rm(folder, { recursive: true, force: true })
+      }
+    },
     async [Symbol.asyncDispose]() {
       for (const repository of open.values()) await (await repository.catch(() => undefined))?.[Symbol.asyncDispose]()
       open.clear()
@@ -84,4 +112,15 @@ export function createRepositoryDesk(deps: {
     open.set(row.id, Promise.resolve(repository))
     return { row, repository }
   }
+}
+
+function isHalfMade(name: string): boolean {
+  return name.includes('.git.making-')
+}
+
+/** Whether anything beside what was read from the owner is in a clone. Claw packs no refs, so the folders say all. */
+async function holdsWork(gitDir: string): Promise<boolean> {
+  const names = async (folder: string) => (await readdir(join(gitDir, folder)).catch(() => [])).filter(isRefs)
+  const isRefs = (name: string) => name !== 'owner' && name !== 'root'
+  return (await names('refs/heads')).length > 0 || (await names('refs/claw')).length > 0
 }
