@@ -9,6 +9,8 @@ import type { Tables } from './tables.ts'
 /** Older ones can corrupt a write-ahead log when it is reset (sqlite.org, release 3.51.3). */
 const SQLITE_MIN = [3, 51, 3] as const
 
+const BUSY_MS = 5_000
+
 const MIGRATIONS = new URL('./migrations/', import.meta.url)
 
 /**
@@ -21,11 +23,10 @@ const MIGRATIONS = new URL('./migrations/', import.meta.url)
 export function openSqliteStore(file: string): Store {
   let database: DatabaseSync
   try {
-    database = new DatabaseSync(file)
+    // Somebody who looks into the file (a backup, sqlite3) may hold it for a moment, also right at the start.
+    database = new DatabaseSync(file, { timeout: BUSY_MS })
     assertVersion(database)
-    database.exec(
-      'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000',
-    )
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
     migrate(database, file)
   } catch (error) {
     if (error instanceof Fault) throw error

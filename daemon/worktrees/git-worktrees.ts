@@ -162,6 +162,7 @@ export function createWorktrees({ git, registry, lock, log }: WorktreesDeps): Wo
     },
 
     async recover() {
+      await registry.dropDrafts()
       for (const record of await registry.list()) {
         // A folder that was taken away (a verification's, swept at the start) is nothing to be finished.
         if ((await readdir(record.path).catch(ifMissing)) === undefined) {

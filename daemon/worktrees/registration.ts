@@ -26,6 +26,8 @@ export interface Registry {
   list(): Promise<WorktreeRecord[]>
   /** On the disk when this returns. */
   save(record: WorktreeRecord): Promise<void>
+  /** Removes records that a crash left half-written. Only while nobody saves. */
+  dropDrafts(): Promise<void>
   /** Forgets the worktree: record, index and git's folder for it. */
   drop(path: string): Promise<void>
   /** Claw's own index of a worktree. */
@@ -61,6 +63,10 @@ export async function createRegistry(gitDir: string): Promise<Registry> {
       return all.filter((record) => record !== undefined)
     },
     save: (record) => writeDurably(join(records, `${nameOf(record.path)}.json`), JSON.stringify(record)),
+    async dropDrafts() {
+      const names = (await readdir(records)).filter((name) => name.endsWith('.draft'))
+      await Promise.all(names.map((name) => rm(join(records, name), { force: true })))
+    },
     async drop(path) {
       await rm(adminOf(path), { recursive: true, force: true })
       await rm(indexOf(path), { force: true })

@@ -1,4 +1,4 @@
-import { readdir, rm, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { newId } from '../../core/id.ts'
 import type { RepositoryId, RepositoryRow } from '../../core/repository.ts'
@@ -16,6 +16,11 @@ export interface RepositoryDesk extends AsyncDisposable {
   get(id: RepositoryId): Promise<Repository>
   /** Removes a clone that no goal uses, and the workspace that was made for it; does nothing where one does. */
   leave(id: RepositoryId): Promise<void>
+  /**
+   * Removes clones that were made for a goal which was never taken in, because the daemon ended in between:
+   * nothing names them and nothing was ever made in them. Before the first `take`.
+   */
+  sweep(): Promise<void>
 }
 
 export function createRepositoryDesk(deps: {
@@ -120,7 +125,7 @@ function isHalfMade(name: string): boolean {
 
 /** Whether anything beside what was read from the owner is in a clone. Claw packs no refs, so the folders say all. */
 async function holdsWork(gitDir: string): Promise<boolean> {
-  const names = async (folder: string) => (await readdir(join(gitDir, folder)).catch(() => [])).filter(isRefs)
-  const isRefs = (name: string) => name !== 'owner' && name !== 'root'
-  return (await names('refs/heads')).length > 0 || (await names('refs/claw')).length > 0
+  const ours = async (folder: string) =>
+    (await readdir(join(gitDir, folder)).catch(() => [])).filter((name) => name !== 'owner' && name !== 'root')
+  return (await ours('refs/heads')).length > 0 || (await ours('refs/claw')).length > 0
 }

@@ -350,9 +350,13 @@ export function isEndOf(goalId: string): (event: StoredEvent) => boolean {
   return (event) => event.goalId === goalId && event.type === 'goal.reported'
 }
 
-/** Resolves when the daemon has no job left: nothing more will happen by itself. */
-export async function settled(scene: Scene): Promise<void> {
-  for (let waited = 0; scene.rows('select id from job').length > 0; waited += 20) {
+/** Resolves when the daemon has no job left: nothing more will happen by itself. Also when it dies. */
+export async function settled(scene: Scene, life: Life): Promise<void> {
+  let isOver = false
+  void life.exited.then(() => {
+    isOver = true
+  })
+  for (let waited = 0; !isOver && scene.rows('select id from job').length > 0; waited += 20) {
     if (waited > STEP_MS_MAX) {
       throw new Error(`jobs are left: ${JSON.stringify(scene.rows('select name, key, tries, lastError from job'))}`)
     }

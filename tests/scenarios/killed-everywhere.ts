@@ -36,7 +36,7 @@ export async function killAtMoment(nth: number): Promise<Outcome> {
   const first = scene.start({ killAt: nth, momentsFile })
   await carryThrough(first, scene, 'one')
   // Work goes on after the goal has ended: what is left behind is tidied up.
-  if (scene.kills() === 0) await Promise.race([first.exited, settled(scene)])
+  if (scene.kills() === 0) await settled(scene, first)
   if (scene.kills() === 0) await first.stop()
   const { signal, code } = await first.exited
   const at = readFileSync(momentsFile, 'utf8').trim().split('\n').at(-1) ?? ''
@@ -54,7 +54,7 @@ async function finish(life: Life, scene: Scene, facts: Facts[], _acknowledged: b
   try {
     const id = await carryThrough(life, scene, 'one')
     if (id === undefined) return [`the second daemon died: ${life.words()}`]
-    await settled(scene)
+    await settled(scene, life)
     await life.stop()
     const { code } = await life.exited
     return [
