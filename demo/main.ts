@@ -59,7 +59,9 @@ async function main(): Promise<number> {
       ['goal', 'add', GOAL, '--repo', repository, '--land', 'merge', '--autonomy', 'auto', '--watch'],
       isJson ? 'quiet' : 'shown',
     )
-    const goal = JSON.parse(await read(['goal', 'show', '1', '--json'])) as GoalView
+    const shown = await read(['goal', 'show', '1', '--json'])
+    if (shown === '') return 1
+    const goal = JSON.parse(shown) as GoalView
     const result = summarize(goal)
     if (isJson) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
     else {
@@ -98,12 +100,18 @@ function git(args: string[]): string {
 
 /** Runs the product's own command line as its owner would. */
 function claw(args: string[], how: 'shown' | 'quiet'): Promise<number> {
-  const stdio =
-    how === 'shown' ? (['ignore', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'ignore'] as const)
+  const stdio = how === 'shown' ? (['ignore', 'inherit', 'inherit'] as const) : (['ignore', 'ignore', 'pipe'] as const)
   const child = spawn(process.execPath, [CLAW, ...args], { env, cwd: dir, stdio: [...stdio], timeout: DEMO_MS_MAX })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve(code ?? 1))
+    let complaint = ''
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      complaint = (complaint + chunk).slice(-4_000)
+    })
+    child.once('close', (code) => {
+      if (code !== 0) say(complaint.trim())
+      resolve(code ?? 1)
+    })
   })
 }
 
