@@ -413,7 +413,11 @@ export async function createDaemon({
       await queue.start()
     },
     idle: () => queue.idle(),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      // Jobs first: they use all the rest.
+      await queue.stop()
+      await owned.disposeAsync()
+    },
   }
 }
 

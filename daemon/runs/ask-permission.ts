@@ -25,6 +25,9 @@ export function createAskPermission(deps: PermissionDeps) {
   const { store, world, inbox } = deps
 
   return ({ run, task, goal }: { run: Run; task: Task; goal: Goal }): AgentHooks['onPermission'] => {
+    // Answers that this session has had. One that the session before a crash had may have died on its way to
+    // the agent, so whoever goes on in its place gets it again instead of asking the owner twice.
+    const had = new Set<string>()
     return async (request, signal) => {
       const { verdict, reason } = deps.decide(request, run.worktree)
       world.log.info({ runId: run.id, request: request.title, verdict, reason }, 'permission')
@@ -35,9 +38,10 @@ export function createAskPermission(deps: PermissionDeps) {
           ask.kind === 'permission' &&
           ask.taskId === task.id &&
           ask.fingerprint === fingerprint &&
-          ask.settledAt === null,
+          (ask.settledAt === null || (ask.state === 'answered' && ask.runId === run.id && !had.has(ask.id))),
       )
       if (before?.state === 'answered') {
+        had.add(before.id)
         await store.transaction((tx) => updateAsk(tx, before.id, { settledAt: world.clock.now() }))
         return pick(request, before.answer?.choice === 'allow' ? 'allow' : 'reject')
       }
@@ -68,6 +72,7 @@ export function createAskPermission(deps: PermissionDeps) {
         })
       })
       const settled = await inbox.settled(ask.id, signal)
+      had.add(ask.id)
       await store.transaction(async (tx) => {
         const now = world.clock.now()
         await updateAsk(tx, ask.id, { settledAt: now })

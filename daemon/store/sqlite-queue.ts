@@ -53,6 +53,7 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
   async function dispatch(): Promise<void> {
     const now = world.clock.now()
     const jobs = await store.db.selectFrom('job').selectAll().orderBy('runAt').orderBy('id').limit(BATCH_MAX).execute()
+    if (stopping.signal.aborted) return // stopped while the rows were read
     timer?.[Symbol.dispose]()
     timer = undefined
     let due = 0
