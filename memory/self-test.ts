@@ -1,0 +1,80 @@
+import type { Engine } from './engine/engine.ts'
+import type { SelfTest } from './memory.ts'
+import type { Catalog } from './notes/catalog.ts'
+import type { Sync } from './sync.ts'
+
+/**
+ * Asks whether the index holds what the files say, and mends it where it does not.
+ *
+ * Three questions: does every note have as many passages in the index as were made of it;
+ * does the index hold notes that are no more; and is a note that exists found when it is
+ * asked for by its own title. A note that differs is put again; an index that cannot answer
+ * is made anew.
+ */
+export async function selfTest(parts: {
+  catalog: Catalog
+  engine: Engine
+  sync: Sync
+  now: () => number
+}): Promise<SelfTest> {
+  const { catalog, engine, sync } = parts
+  const problems: string[] = []
+  const at = new Date(parts.now()).toISOString()
+  await sync.settled()
+  let held: Map<string, number>
+  try {
+    held = await engine.countByNote()
+  } catch (error) {
+    problems.push(`the index cannot be read: ${String(error)}`)
+    await sync.again()
+    return { at, passed: false, problems, repaired: await answers(parts) }
+  }
+  const expected = catalog.indexed()
+  const wrong = [...expected].filter(([id, passages]) => (held.get(id) ?? 0) !== passages).map(([id]) => id)
+  const strange = [...held.keys()].filter((id) => !expected.has(id))
+  if (wrong.length > 0) problems.push(`${wrong.length} notes are not in the index as they are in the folder`)
+  if (strange.length > 0) problems.push(`${strange.length} notes are in the index and not in the folder`)
+  if (wrong.length > 0 || strange.length > 0) {
+    catalog.together(() => {
+      for (const id of [...wrong, ...strange]) catalog.addGone(id)
+    })
+    await sync.settled()
+  }
+  if (!(await answers(parts))) {
+    problems.push('a note that exists is not found')
+    await sync.again()
+    return { at, passed: false, problems, repaired: await answers(parts) }
+  }
+  return { at, passed: problems.length === 0, problems, repaired: problems.length > 0 }
+}
+
+const CANARIES = 3
+
+/** Whether some notes are found by their own titles. */
+async function answers({
+  catalog,
+  engine,
+  now,
+}: {
+  catalog: Catalog
+  engine: Engine
+  now: () => number
+}): Promise<boolean> {
+  try {
+    for (const note of catalog.list({ past: true, limit: CANARIES }, now())) {
+      if ((catalog.indexed().get(note.id) ?? 0) === 0) continue
+      const answer = await engine.recall({
+        question: note.title,
+        where: { scopes: [note.scope] },
+        limit: 50,
+        vectors: false,
+        now: now(),
+      })
+      // A title of stop words finds nothing, and another note may bear the same one; an answer is what counts.
+      if (answer.found.length === 0 && answer.abstained === null) return false
+    }
+    return true
+  } catch {
+    return false
+  }
+}
