@@ -16,6 +16,7 @@ export type Kind =
   | 'firing'
   | 'message'
   | 'job'
+  | 'token'
 export type Id<K extends Kind> = `${K}_${string}`
 
 /**

@@ -9,6 +9,7 @@ import { Run } from '../../core/run.ts'
 import { Task } from '../../core/task.ts'
 import type { GoalSummary, GoalView, ReviewView, TaskView } from '../goals/views.ts'
 import type { Health } from '../health.ts'
+import type { OwnerToken } from '../mcp/tokens.ts'
 
 const status = z.enum([
   'planning',
@@ -114,6 +115,19 @@ export const ReportSchema = z.object({ file: z.string(), markdown: z.string() })
 export const ReproofSchema = z.object({
   recorded: Proof,
   again: z.object({ results: z.array(CheckResult), passed: z.boolean(), tree: z.string() }),
+})
+export const TokenSchema: z.ZodType<OwnerToken> = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(['read', 'act'])),
+  createdAt: z.int(),
+  expiresAt: z.int().nullable(),
+  lastUsedAt: z.int().nullable(),
+})
+export const TokenListSchema = z.object({ tokens: z.array(TokenSchema) })
+export const NewTokenSchema = z.object({
+  token: TokenSchema,
+  secret: z.string().describe('Shown this once; only its hash is kept.'),
 })
 export const AliveSchema = z.object({ claw: z.literal(true), version: z.string(), pid: z.int() })
 export const ReadySchema = z.object({ ready: z.literal(true) })

@@ -12,6 +12,8 @@ import type { World } from '../../core/world.ts'
 import type { Goals } from '../goals/goals.ts'
 import type { Health } from '../health.ts'
 import type { Inbox } from '../inbox/inbox.ts'
+import type { McpEndpoint } from '../mcp/endpoint.ts'
+import type { Tokens } from '../mcp/tokens.ts'
 import type { EventSource } from './event-source.ts'
 import { eventRoutes } from './events.ts'
 import { goalRoutes } from './goals.ts'
@@ -22,6 +24,7 @@ import { openapi, ROUTES } from './openapi.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
 import { taskRoutes } from './tasks.ts'
+import { tokenRoutes } from './tokens.ts'
 
 export interface AppDeps {
   goals: Goals
@@ -34,6 +37,10 @@ export interface AppDeps {
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
   /** Reads the text of a plan file; throws plan_invalid naming file, line and key. */
   readPlanFile(text: string, name: string): PlanDraft
+  /** The MCP endpoint, which knows tokens of its own; without it there is no /mcp. */
+  mcp?: McpEndpoint
+  /** The owner's tokens for it. */
+  tokens?: Tokens
   token: string
   version: string
   pid: number
@@ -51,13 +58,18 @@ export function createApp(deps: AppDeps) {
   const app = new Hono()
   app.onError((error) => problemResponse(toProblem(error, log)))
   app.notFound((c) => problemResponse(toProblem(noRoute(c.req.method, c.req.path), log)))
-  app.use(securityHeaders, hostGuard(deps.port), tokenGuard(deps.token))
+  app.use(securityHeaders, hostGuard(deps.port))
+  const { mcp } = deps
+  // Before the token is looked at: clients over MCP, and runs, have tokens of their own.
+  if (mcp) app.all('/mcp', (c) => mcp.handle(c.req.raw))
+  app.use(tokenGuard(deps.token))
   return app
     .route('/', healthRoutes(deps))
     .route('/v1/goals', goalRoutes(deps))
     .route('/v1/tasks', taskRoutes(deps))
     .route('/v1/inbox', inboxRoutes(deps))
     .route('/v1/events', eventRoutes(deps))
+    .route('/v1/tokens', tokenRoutes(deps))
     .route('/v1', proofRoutes(deps))
     .get('/openapi.json', (c) => c.json(openapi(deps.version) as Record<string, never>))
 }

@@ -43,3 +43,12 @@ export const EventsQuery = z.strictObject({
   limit: count(1000).min(1).default(200).describe('Events in one page; a stream takes no notice.'),
   goal: z.string().min(1).optional().describe('Only events of this goal: number or id.'),
 })
+
+export const NewTokenBody = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes')
+    .describe('Where it is used, for the record: `laptop`.'),
+  scope: z.enum(['read', 'act']).default('act').describe('read: what changes nothing; act: everything.'),
+  days: z.int().min(1).max(3650).nullable().default(null).describe('How long it lasts; null: until it is revoked.'),
+})

@@ -13,6 +13,7 @@ import {
   GoalSummarySchema,
   GoalViewSchema,
   HealthSchema,
+  NewTokenSchema,
   ReadySchema,
   ReportSchema,
   ReproofSchema,
@@ -21,9 +22,20 @@ import {
   StoppingSchema,
   TakenSchema,
   TaskViewSchema,
+  TokenListSchema,
+  TokenSchema,
   UndoneSchema,
 } from './answers.ts'
-import { AnswerBody, EmptyBody, EventsQuery, GoalListQuery, NewGoalBody, RejectBody, SteerBody } from './bodies.ts'
+import {
+  AnswerBody,
+  EmptyBody,
+  EventsQuery,
+  GoalListQuery,
+  NewGoalBody,
+  NewTokenBody,
+  RejectBody,
+  SteerBody,
+} from './bodies.ts'
 import { Problem } from './problem.ts'
 
 export interface RouteWords {
@@ -128,6 +140,14 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     body: AnswerBody,
     answer: Ask,
   },
+  'GET /v1/tokens': { summary: 'The tokens of your MCP clients.', answer: TokenListSchema },
+  'POST /v1/tokens': {
+    summary: 'Makes a token for an MCP client and shows it once.',
+    body: NewTokenBody,
+    answer: NewTokenSchema,
+    status: 201,
+  },
+  'DELETE /v1/tokens/{token}': { summary: 'Revokes a token: it opens nothing any more.', answer: TokenSchema },
   'GET /v1/events': {
     summary:
       'What happened: a page, or with `Accept: text/event-stream` live, going on after `Last-Event-ID` without a gap.',
@@ -194,6 +214,7 @@ const PATH_WORDS: Record<string, string> = {
   ask: 'An ask’s number or id.',
   proof: 'A proof’s id.',
   digest: 'A sha256 in hexadecimal.',
+  token: 'A token’s name or id.',
 }
 
 function inQuery(query: z.ZodType | undefined): object[] {

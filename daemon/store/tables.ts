@@ -155,6 +155,17 @@ export interface Tables {
     lastError: string | null
   }
   setting: { name: string; value: string }
+  token: {
+    id: string
+    name: string
+    hash: string
+    scopes: string
+    createdAt: number
+    expiresAt: number | null
+    lastUsedAt: number | null
+    revokedAt: number | null
+  }
+  scratch: { id: Generated<number>; goalId: string; taskId: string; runId: string; at: number; text: string }
 }
 
 /** Reads and single writes outside a transaction. */

@@ -1,0 +1,83 @@
+import type { StoredEvent } from './events.ts'
+
+/** What happened, in one sentence for people; undefined for what only a program wants to see. */
+export function eventWords(event: StoredEvent): string | undefined {
+  switch (event.type) {
+    case 'goal.added':
+      return `#${event.data.number} added: ${event.data.text}`
+    case 'goal.steered':
+      return `told: ${event.data.text}`
+    case 'goal.paused':
+      return `paused by ${event.data.by}`
+    case 'goal.resumed':
+      return `resumed by ${event.data.by}`
+    case 'goal.met':
+      return `goal met: ${event.data.outcome}`
+    case 'goal.dropped':
+      return `goal dropped: ${event.data.outcome}`
+    case 'goal.quarantined':
+      return `goal set aside, something is wrong in Claw: ${event.data.error.split('\n')[0]}`
+    case 'goal.reported':
+      return `report: ${event.data.file}`
+    case 'goal.landed':
+      return `landed on ${event.data.branch} at ${short(event.data.commit)} (${event.data.how})`
+    case 'goal.undone':
+      return `undone on ${event.data.branch} by ${short(event.data.commit)}`
+    case 'plan.requested':
+      return `planning, version ${event.data.version}`
+    case 'plan.refused':
+      return `plan ${event.data.version} refused: ${event.data.reasons.join('; ')}`
+    case 'plan.proposed':
+      return `plan ${event.data.version} proposed, ${event.data.tasks} tasks`
+    case 'plan.activated':
+      return `plan ${event.data.version} begins, ${event.data.tasks} tasks`
+    case 'task.added':
+      return `${event.data.label} ${event.data.title}`
+    case 'task.moved':
+      return `${event.data.label} ${event.data.from} → ${event.data.to}${because(event.data.reason)}`
+    case 'run.started':
+      return `${event.data.label} ${event.data.agent} starts, attempt ${event.data.attempt} (${event.data.purpose})`
+    case 'run.captured':
+      return `captured ${event.data.files} files as ${short(event.data.commit)}`
+    case 'run.ended':
+      return `${event.data.label} attempt ${event.data.attempt} ended, ${event.data.outcome}${because(event.data.failure)}${because(event.data.note)}`
+    case 'proof.started':
+      return `${event.data.label} checking ${short(event.data.commit)}`
+    case 'proof.checked':
+      return `${event.data.label} ${event.data.passed ? '✓' : '✗'} ${event.data.check} (${Math.round(event.data.durationMs)} ms)`
+    case 'proof.recorded':
+      return `${event.data.label} ${event.data.kind} proof ${event.data.passed ? 'passed' : 'failed'}`
+    case 'review.ended':
+      return `${event.data.label} reviewed by ${event.data.reviewer}, ${event.data.findings} findings`
+    case 'landing.started':
+      return `${event.data.label} landing on ${event.data.branch}`
+    case 'landing.ended':
+      return `${event.data.label} landing ${event.data.state}${because(event.data.note)}`
+    case 'ask.opened':
+      return `? ask ${event.data.number}: ${event.data.question} (claw answer ${event.data.number} …)`
+    case 'ask.answered':
+      return `ask ${event.data.number} answered by ${event.data.by}: ${event.data.choice ?? event.data.text ?? ''}`
+    case 'ask.mooted':
+      return `ask ${event.data.number} needs no answer any more`
+    case 'daemon.started':
+      return `daemon ${event.data.version} started`
+    case 'daemon.stopped':
+      return `daemon stopped (${event.data.signal})`
+    case 'daemon.reconciled':
+      return `took up again: ${event.data.runs} runs, ${event.data.worktrees} worktrees, ${event.data.processes} processes`
+    case 'run.sessionOpened':
+    case 'run.updated':
+    case 'run.usageReported':
+      return undefined
+    default:
+      return (event as { type: string }).type
+  }
+}
+
+function short(commit: string): string {
+  return commit.slice(0, 10)
+}
+
+function because(reason: string | null): string {
+  return reason ? `: ${reason}` : ''
+}

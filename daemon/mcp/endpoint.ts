@@ -1,0 +1,102 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createMcpHandler, type McpRequestContext, type McpServer } from '@modelcontextprotocol/server'
+import { Fault } from '../../core/fault.ts'
+import type { RunId } from '../../core/run.ts'
+import type { World } from '../../core/world.ts'
+import type { OwnerContext, RunContext } from '../../tools/context.ts'
+import { loadGuidance } from '../../tools/guidance.ts'
+import { type Caller, createToolServers } from '../../tools/tool-server.ts'
+import type { RunTokens } from './run-tokens.ts'
+import type { Tokens } from './tokens.ts'
+
+/**
+ * The MCP endpoint: who calls, and a server that has what is theirs.
+ *
+ * Nothing works without a token. The daemon's own (from daemon.json) and those of the owner's clients open the
+ * owner's tools; a run's opens its task. The token decides alone: no header and no argument widens it.
+ */
+export interface McpEndpoint {
+  /** Throws token_refused. Host and Origin have been looked at already. */
+  handle(request: Request): Promise<Response>
+}
+
+export interface McpEndpointDeps {
+  world: World
+  version: string
+  /** The daemon's own token. */
+  token: string
+  tokens: Pick<Tokens, 'find'>
+  runTokens: Pick<RunTokens, 'find'>
+  owner: OwnerContext
+  runOf(runId: RunId): RunContext
+  /** Aborted when the daemon closes. */
+  closing: AbortSignal
+  /** Adds to each server what only tests want, such as the conformance suite's fixtures. */
+  extend?(server: McpServer): void
+}
+
+/** A plan with overlay files is the largest thing that is sent. */
+const BODY_MAX_BYTES = 4 * 1024 * 1024
+const SUBSCRIPTIONS_MAX = 64
+
+export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
+  const { world, closing } = deps
+  const log = world.log.child({ part: 'mcp' })
+  const serverFor = createToolServers({
+    version: deps.version,
+    clock: world.clock,
+    guidance: loadGuidance(),
+    closing,
+    onBug(error, tool) {
+      const id = `bug_${randomBytes(6).toString('hex')}`
+      log.error({ id, tool, err: error }, 'bug in a tool')
+      return id
+    },
+  })
+  const handler = createMcpHandler(
+    ({ authInfo }: McpRequestContext) => {
+      const server = serverFor(authInfo!.extra!['caller'] as Caller)
+      deps.extend?.(server)
+      return server
+    },
+    {
+      maxRequestBodySize: BODY_MAX_BYTES,
+      maxSubscriptions: SUBSCRIPTIONS_MAX,
+      onerror: (err) => log.debug({ err }, 'request refused'),
+    },
+  )
+  closing.addEventListener('abort', () => void handler.close(), { once: true })
+  const isDaemonToken = sameAs(deps.token)
+
+  async function callerOf(request: Request): Promise<Caller> {
+    const secret = /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+    if (secret === undefined) throw refused('A token is needed')
+    if (isDaemonToken(secret)) return { scope: 'owner', by: 'mcp', mayAct: true, context: deps.owner }
+    const token = await deps.tokens.find(secret)
+    if (token) {
+      return { scope: 'owner', by: `mcp:${token.name}`, mayAct: token.scopes.includes('act'), context: deps.owner }
+    }
+    const runId = await deps.runTokens.find(secret)
+    if (runId) return { scope: 'run', by: runId, context: deps.runOf(runId) }
+    throw refused('The token opens nothing here: it is unknown, revoked, expired, or its run has ended')
+  }
+
+  return {
+    async handle(request) {
+      const caller = await callerOf(request)
+      // The token itself goes no further.
+      return handler.fetch(request, { authInfo: { token: '', clientId: caller.by, scopes: [], extra: { caller } } })
+    },
+  }
+}
+
+function refused(words: string): Fault {
+  return new Fault('token_refused', words, { hint: '`claw token create NAME` makes one for a client.' })
+}
+
+/** Digests have one length, so the comparison takes the same time whatever was sent. */
+function sameAs(token: string): (given: string) => boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  const expected = digest(token)
+  return (given) => timingSafeEqual(digest(given), expected)
+}

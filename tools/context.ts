@@ -1,0 +1,225 @@
+/**
+ * What tools need from above, stated as small interfaces; the daemon meets them.
+ */
+import type { Ask } from '../core/ask.ts'
+import type { StoredEvent } from '../core/events.ts'
+import type { Goal } from '../core/goal.ts'
+import type { Landing } from '../core/landing.ts'
+import type { Plan, PlanDraft } from '../core/plan.ts'
+import type { Proof } from '../core/proof.ts'
+import type { Run } from '../core/run.ts'
+import type { Task } from '../core/task.ts'
+
+/** Everything that an owner may do. */
+export interface OwnerContext {
+  goals: GoalsForTools
+  inbox: InboxForTools
+  events: EventsForTools
+  getProof(id: string): Promise<Proof>
+  /** Proofs of late, newest first, for lists and completion. */
+  listProofs(limit: number): Promise<Pick<Proof, 'id' | 'kind' | 'passed' | 'createdAt'>[]>
+  status(): Promise<StatusForTools>
+  /** Undefined where there is no memory. */
+  memory: MemoryForTools | undefined
+}
+
+export interface GoalsForTools {
+  add(input: {
+    text: string
+    repo?: string | null | undefined
+    branch?: string | null | undefined
+    land?: Goal['land'] | null | undefined
+    autonomy?: Goal['autonomy'] | null | undefined
+    minutesMax?: number | null | undefined
+    attemptsMax?: number | null | undefined
+    agent?: string | null | undefined
+    plan?: PlanDraft | null | undefined
+    source: { surface: 'mcp'; from: string | null }
+    idempotencyKey?: string | null | undefined
+  }): Promise<GoalSummaryForTools>
+  list(filter?: { state?: 'open' | 'ended' | 'all' }): Promise<GoalSummaryForTools[]>
+  show(goal: string): Promise<GoalForTools>
+  showTask(task: string): Promise<TaskForTools>
+  steer(goalOrTask: string, text: string, by: string): Promise<'planner' | 'run' | 'next-run'>
+  pause(goal: string, by: string): Promise<void>
+  resume(goal: string, by: string): Promise<void>
+  cancel(goal: string, by: string): Promise<void>
+  review(goalOrTask: string): Promise<ReviewForTools>
+  accept(goalOrTask: string, by: string): Promise<void>
+  reject(goalOrTask: string, comment: string, by: string): Promise<void>
+  take(task: string, by: string): Promise<{ worktree: string }>
+  give(task: string, by: string): Promise<void>
+  undo(goal: string, by: string): Promise<{ branch: string; commit: string }>
+  report(goal: string): Promise<{ file: string; markdown: string }>
+}
+
+export interface GoalSummaryForTools {
+  goal: Goal
+  status: string
+  words: string
+  repository: string | null
+  tasks: { total: number; done: number; running: number; failed: number }
+  openAsks: number
+}
+
+export interface TaskForTools {
+  label: string
+  task: Task
+  runs: Run[]
+  proofs: Proof[]
+  needs: string[]
+}
+
+export interface GoalForTools extends GoalSummaryForTools {
+  plan: Plan | null
+  versions: { version: number; state: string; reasons: string[]; author: string }[]
+  taskViews: TaskForTools[]
+  landings: Landing[]
+  proofs: Proof[]
+  asks: Ask[]
+}
+
+export interface ReviewForTools {
+  title: string
+  diff: string
+  changes: { path: string; kind: string; insertions: number | null; deletions: number | null }[]
+  proof: Proof | null
+  asks: Ask[]
+}
+
+export interface InboxForTools {
+  list(): Promise<Ask[]>
+  get(ask: string): Promise<Ask>
+  answer(ask: string, answer: { choice?: string | null; text?: string | null; by: string }): Promise<Ask>
+}
+
+/** The event table: pages by cursor, and a nudge when there is more. */
+export interface EventsForTools {
+  page(filter: { after: number; limit: number; goalId?: string }): Promise<StoredEvent[]>
+  onNew(listener: () => void): Disposable
+}
+
+export interface StatusForTools {
+  version: string
+  brain: string
+  model: string | null
+  memory: string
+  sandbox: { name: string; words: string }
+  agents: { name: string; found: boolean; words: string }[]
+  goals: { open: number; waiting: number }
+  runs: number
+}
+
+/** Long-term memory as tools need it. */
+export interface MemoryForTools {
+  /** Best first. `words` says why there is nothing, or what kind of search was not possible. */
+  recall(question: string, options: { scopes?: readonly string[]; limit: number }): Promise<RecallForTools>
+  /** Answers what became of it: a new note, joined with a note about the same, or known already. */
+  remember(note: NewNoteForTools): Promise<{ noteId: string; became: 'added' | 'merged' | 'known'; words: string }>
+  /** Throws note_not_found. What is forgotten can be brought back from the notes' history. */
+  forget(noteId: string, by: string): Promise<void>
+  list(filter: { scope?: string; kind?: NoteKindForTools; after?: string; limit: number }): Promise<NoteLineForTools[]>
+  /** Throws note_not_found. */
+  show(noteId: string): Promise<NoteForTools>
+}
+
+export const NOTE_KINDS = ['fact', 'preference', 'decision', 'recipe', 'episode', 'lesson'] as const
+export type NoteKindForTools = (typeof NOTE_KINDS)[number]
+
+export interface RecallForTools {
+  passages: PassageForTools[]
+  words: string | null
+}
+
+export interface PassageForTools {
+  noteId: string
+  title: string
+  text: string
+  /** Where it came from: `owner`, `run`, `fetched` … */
+  source: string
+  /** When it was so, as an ISO moment; null where unknown. */
+  date: string | null
+  /** False for text that nobody vouches for. */
+  trusted: boolean
+}
+
+export interface NewNoteForTools {
+  text: string
+  title?: string
+  kind: NoteKindForTools
+  /** `global`, `repo:<id>` or `goal:<id>`. */
+  scope: string
+  source: { from: 'owner' | 'run'; ref: string | null }
+  by: string
+}
+
+export interface NoteLineForTools {
+  noteId: string
+  kind: NoteKindForTools
+  scope: string
+  title: string
+  date: string | null
+  pinned: boolean
+}
+
+export interface NoteForTools extends NoteLineForTools {
+  source: string
+  trusted: boolean
+  supersededBy: string | null
+  markdown: string
+}
+
+/** What an agent at work may do: only what concerns its own task. Nothing here takes an id. */
+export interface RunContext {
+  brief(): Promise<BriefForTools>
+  /** Scratch notes that the tasks of one goal share. Oldest first. */
+  readScratch(): Promise<ScratchLine[]>
+  /** Throws input_invalid where the pad is full. */
+  appendScratch(text: string): Promise<void>
+  /** Told to whoever watches; it moves no state. */
+  progress(text: string): Promise<void>
+  /**
+   * Puts a question to the owner and waits at most `waitMs`. The same words again find the same question
+   * and, once given, its answer, also after a restart.
+   */
+  askOwner(
+    question: { question: string; detail: string; choices: string[]; freeText: boolean },
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<OwnerSaid>
+  /** Bound to the task's repository and goal. Undefined where there is no memory. */
+  memory: RunMemory | undefined
+}
+
+export interface RunMemory {
+  recall(question: string, limit: number): Promise<RecallForTools>
+  remember(note: {
+    text: string
+    title?: string
+    kind: 'fact' | 'decision' | 'lesson'
+  }): Promise<{ noteId: string; words: string }>
+}
+
+export interface BriefForTools {
+  task: string
+  title: string
+  attempt: number
+  brief: string
+  goal: string
+  footprint: string[]
+  sharedPaths: string[]
+  checks: { name: string; command: string; kind: 'fails-before' | 'holds' }[]
+  feedback: string | null
+  others: { task: string; title: string; state: string }[]
+}
+
+export interface ScratchLine {
+  task: string
+  text: string
+  at: number
+}
+
+export type OwnerSaid =
+  | { state: 'answered'; ask: number; choice: string | null; text: string | null }
+  | { state: 'open'; ask: number }
+  | { state: 'closed'; ask: number }
