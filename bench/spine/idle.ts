@@ -1,0 +1,97 @@
+/** What a daemon costs that has nothing to do. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Figure, figure } from '../figures.ts'
+import { addGoal, finished, openRoom, planOf, writes } from './room.ts'
+
+const SETTLE_MS = 3_000
+const WATCH_MS = 5_000
+const REPEATS = 3
+const TICKS_PER_SECOND = 100
+
+export async function measure(): Promise<Figure[]> {
+  const fresh: Reading[] = []
+  const used: Reading[] = []
+  for (let n = 0; n < REPEATS; n++) {
+    await using room = openRoom()
+    const daemon = await room.start()
+    fresh.push(await watch(daemon.pid))
+    const repository = room.repository({ 'README.md': '# Idle\n' })
+    await finished(daemon, await addGoal(daemon, repository, planOf(['a', 'b', 'c', 'd'], writes)))
+    used.push(await watch(daemon.pid))
+  }
+  const note =
+    'PSS counts the Node program itself only in part while other Nodes run; private is what it costs beside them'
+  return [
+    figure(
+      'PSS after the start, children included',
+      'MB',
+      fresh.map((one) => one.pssMb),
+      { goal: '≤ 120', note },
+    ),
+    figure(
+      'private memory after the start',
+      'MB',
+      fresh.map((one) => one.privateMb),
+    ),
+    figure(
+      'RSS after the start',
+      'MB',
+      fresh.map((one) => one.rssMb),
+    ),
+    figure(
+      'PSS after a goal of four tasks',
+      'MB',
+      used.map((one) => one.pssMb),
+      { goal: '≤ 120' },
+    ),
+    figure(
+      'private memory after a goal of four tasks',
+      'MB',
+      used.map((one) => one.privateMb),
+    ),
+    figure(
+      'CPU while idle',
+      '%',
+      [...fresh, ...used].map((one) => one.cpuPercent),
+      { note: `over ${WATCH_MS / 1000} s` },
+    ),
+  ]
+}
+
+interface Reading {
+  pssMb: number
+  privateMb: number
+  rssMb: number
+  cpuPercent: number
+}
+
+async function watch(pid: number): Promise<Reading> {
+  await sleep(SETTLE_MS)
+  const before = ticksOf(pid)
+  await sleep(WATCH_MS)
+  const cpuPercent = ((ticksOf(pid) - before) / TICKS_PER_SECOND / (WATCH_MS / 1000)) * 100
+  const sums = { pssMb: 0, privateMb: 0, rssMb: 0 }
+  for (const each of familyOf(pid)) {
+    const text = readFileSync(`/proc/${each}/smaps_rollup`, 'utf8')
+    const mb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024
+    sums.pssMb += mb('Pss')
+    sums.privateMb += mb('Private_Clean') + mb('Private_Dirty')
+    sums.rssMb += mb('Rss')
+  }
+  return { ...sums, cpuPercent }
+}
+
+/** The process and all that descend from it. */
+function familyOf(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+  )
+  return [pid, ...children.flatMap(familyOf)]
+}
+
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}

@@ -1,0 +1,19 @@
+import { fileURLToPath } from 'node:url'
+import type { PlanDraft } from '../../core/plan.ts'
+import { planOf } from './room.ts'
+
+const STUB = fileURLToPath(new URL('./stub-agent.sh', import.meta.url))
+
+/** Configuration with the stub as the only agent, and room for `runs` of it at once. */
+export function stubConfig(runs: number, sandbox: 'none' | 'auto' = 'none'): Record<string, unknown> {
+  return {
+    sandbox: { kind: sandbox },
+    agents: { default: 'stub', custom: { stub: { command: ['/bin/sh', STUB] } } },
+    runs: { max: runs, perRepositoryMax: runs },
+  }
+}
+
+/** Tasks whose agents sleep and then write a file of their own. */
+export function stubPlan(keys: readonly string[], seconds: number): PlanDraft {
+  return planOf(keys, (key) => [{ do: 'say', text: `STUB:${seconds}:${key}.txt;` }])
+}
