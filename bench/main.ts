@@ -83,7 +83,8 @@ interface Baseline {
 
 async function main(words: readonly string[]): Promise<number> {
   const firstOther = words.findIndex((word) => !(word in BENCHMARKS))
-  const [names, args] = firstOther < 0 ? [words, []] : [words.slice(0, firstOther), words.slice(firstOther)]
+  const names = firstOther < 0 ? words : words.slice(0, firstOther)
+  const args = firstOther < 0 ? [] : words.slice(firstOther)
   const unknown = names.length === 0 ? args.find((word) => !word.startsWith('-')) : undefined
   if (unknown !== undefined) {
     say(`There is no benchmark ${unknown}. There are:`)
