@@ -59,6 +59,26 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `ask ${event.data.number} answered by ${event.data.by}: ${event.data.choice ?? event.data.text ?? ''}`
     case 'ask.mooted':
       return `ask ${event.data.number} needs no answer any more`
+    case 'schedule.added':
+      return `${scheduled(event.data)} added: ${event.data.words}`
+    case 'schedule.paused':
+      return `${scheduled(event.data)} paused by ${event.data.by}`
+    case 'schedule.resumed':
+      return `${scheduled(event.data)} resumed by ${event.data.by}`
+    case 'schedule.ended':
+      return `${scheduled(event.data)} ended: ${event.data.reason}`
+    case 'schedule.removed':
+      return `${scheduled(event.data)} removed by ${event.data.by}`
+    case 'firing.fired':
+      return `${scheduled(event.data)} fired: goal #${event.data.goal}`
+    case 'firing.waited':
+      return `${scheduled(event.data)} waits: ${event.data.reason}`
+    case 'firing.skipped':
+      return `${scheduled(event.data)} skipped: ${event.data.reason}`
+    case 'firing.missed':
+      return `${scheduled(event.data)} missed ${event.data.isMore ? 'more than ' : ''}${event.data.moments}, nobody was awake`
+    case 'firing.failed':
+      return `${scheduled(event.data)} failed: ${event.data.reason}`
     case 'daemon.started':
       return `daemon ${event.data.version} started`
     case 'daemon.stopped':
@@ -72,6 +92,10 @@ export function eventWords(event: StoredEvent): string | undefined {
     default:
       return (event as { type: string }).type
   }
+}
+
+function scheduled({ number, name }: { number: number; name: string | null }): string {
+  return `schedule ${number}${name === null ? '' : ` (${name})`}`
 }
 
 function short(commit: string): string {

@@ -38,6 +38,16 @@ export interface EventData {
   'ask.opened': { number: number; kind: string; question: string }
   'ask.answered': { number: number; choice: string | null; text: string | null; by: string }
   'ask.mooted': { number: number }
+  'schedule.added': { number: number; name: string | null; words: string }
+  'schedule.paused': { number: number; name: string | null; by: string }
+  'schedule.resumed': { number: number; name: string | null; by: string }
+  'schedule.ended': { number: number; name: string | null; reason: string }
+  'schedule.removed': { number: number; name: string | null; by: string }
+  'firing.fired': { number: number; name: string | null; dueAt: number; goal: number }
+  'firing.waited': { number: number; name: string | null; dueAt: number; reason: string }
+  'firing.skipped': { number: number; name: string | null; dueAt: number; reason: string }
+  'firing.missed': { number: number; name: string | null; dueAt: number; moments: number; isMore: boolean }
+  'firing.failed': { number: number; name: string | null; dueAt: number; reason: string }
   'daemon.started': { version: string }
   'daemon.stopped': { signal: string }
   'daemon.reconciled': { runs: number; worktrees: number; processes: number }

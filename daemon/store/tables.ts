@@ -154,6 +154,42 @@ export interface Tables {
     tries: number
     lastError: string | null
   }
+  schedule: {
+    id: string
+    number: number
+    name: string | null
+    when: string
+    words: string
+    template: string
+    condition: string | null
+    misfire: string
+    overlap: string
+    jitterMs: number
+    endAt: number | null
+    firingsMax: number | null
+    state: string
+    reason: string | null
+    cursorAt: number
+    nextAt: number | null
+    fired: number
+    seen: string | null
+    createdAt: number
+    endedAt: number | null
+    idempotencyKey: string | null
+  }
+  firing: {
+    id: string
+    scheduleId: string
+    key: string
+    cause: string
+    dueAt: number
+    state: string
+    reason: string | null
+    goalId: string | null
+    payload: string | null
+    createdAt: number
+    settledAt: number | null
+  }
   setting: { name: string; value: string }
   token: {
     id: string
