@@ -38,6 +38,11 @@ export interface EventData {
   'ask.opened': { number: number; kind: string; question: string }
   'ask.answered': { number: number; choice: string | null; text: string | null; by: string }
   'ask.mooted': { number: number }
+  'limit.noticed': { limit: string; used: string; max: string; percent: number }
+  'limit.reached': { limit: string; used: string; max: string }
+  'upstream.paused': { upstream: string; until: number; why: string }
+  'upstream.resumed': { upstream: string }
+  'model.unpriced': { upstream: string; model: string }
   'schedule.added': { number: number; name: string | null; words: string }
   'schedule.paused': { number: number; name: string | null; by: string }
   'schedule.resumed': { number: number; name: string | null; by: string }

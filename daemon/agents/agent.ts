@@ -48,6 +48,8 @@ export interface ModelAccess {
   baseUrl: string
   key: string
   model: string
+  /** The gateway's name for who answers. */
+  upstream?: string
 }
 
 export interface AgentHooks {

@@ -49,7 +49,11 @@ function findNamed(wanted: ModelConfig, secrets: Secrets): ModelFound {
   return { model: { provider, model, key, ...(baseUrl !== null && { baseUrl: baseUrl.replace(/\/+$/, '') }) } }
 }
 
-function findKey({ key, provider, baseUrl }: ModelConfig, secrets: Secrets): string | { missing: string } {
+/** The key that a config refers to, as it is now; else what is missing, in words. */
+export function findKey(
+  { key, provider, baseUrl }: Pick<ModelConfig, 'key' | 'provider' | 'baseUrl'>,
+  secrets: Secrets,
+): string | { missing: string } {
   if (key === null) {
     const names = KEY_VARIABLES[provider]
     const found = findInEnv(names, secrets)

@@ -202,6 +202,35 @@ export interface Tables {
     revokedAt: number | null
   }
   scratch: { id: Generated<number>; goalId: string; taskId: string; runId: string; at: number; text: string }
+  spend: {
+    id: Generated<number>
+    at: number
+    settledAt: number | null
+    day: string
+    goalId: string | null
+    taskId: string | null
+    runId: string | null
+    agent: string
+    purpose: string
+    upstream: string
+    api: string
+    model: string
+    state: string
+    status: number | null
+    inputTokens: number
+    cachedTokens: number
+    cacheWriteTokens: number
+    outputTokens: number
+    reasoningTokens: number
+    usd: number | null
+  }
+  upstream: {
+    name: string
+    pausedUntil: number | null
+    why: string | null
+    refusals: number
+    width: number | null
+  }
 }
 
 /** Reads and single writes outside a transaction. */
