@@ -75,18 +75,19 @@ const HEAD_ALIASES_MAX = 20
  * @param fallbackId the id of a file that names none
  */
 export function readNote(text: string, path: string, fallbackId: NoteId): ReadNote {
-  const { head, body, problem: splitProblem } = splitHead(text)
-  const { value, problem: headProblem } = parseHead(head)
+  const { head, body: given, problem: splitProblem } = splitHead(text)
+  const body = given.trim()
+  const { value: headValue, problem: headProblem } = parseHead(head)
   const note: Note = { ...plainHead(path, body, fallbackId), body, path }
   const rest: Record<string, unknown> = {}
   const wrong: string[] = []
-  for (const [key, given] of Object.entries(value)) {
-    const name = HEAD_NAMES[key]
+  for (const [key, value] of Object.entries(headValue)) {
+    const name = HEAD_NAMES.get(key)
     if (!name) {
-      rest[key] = given
+      if (key !== '__proto__') rest[key] = value
       continue
     }
-    const parsed = NoteHead.shape[name].safeParse(givenToHead(name, given))
+    const parsed = NoteHead.shape[name].safeParse(givenToHead(name, value))
     if (parsed.success) Object.assign(note, { [name]: parsed.data })
     else wrong.push(key)
   }
@@ -132,26 +133,28 @@ export function checkScope(scope: string): Scope {
 }
 
 /** The file's key → our field. */
-const HEAD_NAMES: Record<string, keyof NoteHead> = {
-  id: 'id',
-  kind: 'kind',
-  scope: 'scope',
-  title: 'title',
-  source: 'source',
-  created: 'created',
-  observed: 'observed',
-  valid_from: 'observed',
-  valid_to: 'validTo',
-  subject: 'subject',
-  attribute: 'attribute',
-  supersedes: 'supersedes',
-  superseded_by: 'supersededBy',
-  pinned: 'pinned',
-  suspicious: 'suspicious',
-  format: 'format',
-  tags: 'tags',
-  data: 'data',
-}
+const HEAD_NAMES: ReadonlyMap<string, keyof NoteHead> = new Map(
+  Object.entries({
+    id: 'id',
+    kind: 'kind',
+    scope: 'scope',
+    title: 'title',
+    source: 'source',
+    created: 'created',
+    observed: 'observed',
+    valid_from: 'observed',
+    valid_to: 'validTo',
+    subject: 'subject',
+    attribute: 'attribute',
+    supersedes: 'supersedes',
+    superseded_by: 'supersededBy',
+    pinned: 'pinned',
+    suspicious: 'suspicious',
+    format: 'format',
+    tags: 'tags',
+    data: 'data',
+  }),
+)
 
 function givenToHead(name: keyof NoteHead, given: unknown): unknown {
   if (name === 'source' && typeof given === 'string') return { from: given }

@@ -295,7 +295,7 @@ export function startSync(deps: SyncDeps): Sync {
     merging ??= (async () => {
       const counted = unmerged
       try {
-        await engine.optimize()
+        await engine.optimize(clock.now())
         unmerged -= counted
       } catch (error) {
         if (!stopping.signal.aborted) log.error({ error: String(error) }, 'memory index not merged')

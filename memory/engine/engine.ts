@@ -20,7 +20,7 @@ export interface Engine extends AsyncDisposable {
   similar(text: string, scopes: readonly string[], limit: number): Promise<{ note: string; overlap: number }[]>
   count(): Promise<EngineCount>
   countByNote(): Promise<Map<string, number>>
-  optimize(): Promise<void>
+  optimize(now: number): Promise<void>
   /** Forgets every passage and vector. */
   clear(): Promise<void>
 }

@@ -132,7 +132,7 @@ export async function openLocalEngine(
       return { index: index.kind, ...(await index.count()), wantsOptimize: index.wantsOptimize }
     },
     countByNote: () => index.countByNote(),
-    optimize: () => inTurn(() => index.optimize()),
+    optimize: (now) => inTurn(() => index.optimize(now)),
     clear: () =>
       inTurn(async () => {
         chosen = undefined

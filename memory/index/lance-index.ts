@@ -191,9 +191,9 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
       return counts
     },
 
-    async optimize() {
+    async optimize(now) {
       // One process owns the folder and every search takes the newest version, so none older is needed.
-      const settled = { cleanupOlderThan: new Date(), deleteUnverified: true }
+      const settled = { cleanupOlderThan: new Date(now), deleteUnverified: true }
       await passages?.optimize(settled)
       if (vectors) {
         const indexed = (await vectors.listIndices()).some((index) => index.columns.includes('vector'))

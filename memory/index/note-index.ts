@@ -33,7 +33,7 @@ export interface NoteIndex extends AsyncDisposable {
   /** How many passages each note has, for comparing index and files. */
   countByNote(): Promise<Map<string, number>>
   /** Merges what was written since, drops versions nobody reads. Long; safe to be killed in. */
-  optimize(): Promise<void>
+  optimize(now: number): Promise<void>
   /** Whether enough was written since the last time to make it worth while. */
   readonly wantsOptimize: boolean
   /** Forgets everything: the way out when it is broken. */
