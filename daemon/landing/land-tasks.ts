@@ -69,10 +69,17 @@ export function createLandTasks(deps: LandDeps) {
     for (;;) {
       const goal = await getGoal(store.db, goalId)
       if (isGoalEnded(goal.state)) return endOpenLandings(goal)
-      const task = (await listTasks(store.db, goalId)).find((other) => other.state === 'landing')
+      const task = await findNext(goal)
       if (!task) return
       await landTask(goal, task, signal)
     }
+  }
+
+  /** The one that a crash cut short goes first: the branch may have moved for it already, and the others build on that. */
+  async function findNext(goal: Goal): Promise<Task | undefined> {
+    const tasks = (await listTasks(store.db, goal.id)).filter((task) => task.state === 'landing')
+    const begun = (await listLandings(store.db, goal.id)).findLast((landing) => landing.endedAt === null)
+    return tasks.find((task) => task.id === begun?.taskId) ?? tasks[0]
   }
 
   async function landTask(goal: Goal, task: Task, signal: AbortSignal): Promise<void> {

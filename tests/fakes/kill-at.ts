@@ -89,7 +89,8 @@ const READS = new Set([
 
 /** What a command is, in a few words; undefined where it only reads. */
 function nameOf(program: string, args: readonly string[]): string | undefined {
-  if (program !== 'git') return [program.split('/').at(-1), ...args.slice(2, 5).map((arg) => arg.split('/').at(-1))].join(' ').slice(0, 80)
+  if (program !== 'git')
+    return [program.split('/').at(-1), ...args.slice(2, 5).map((arg) => arg.split('/').at(-1))].join(' ').slice(0, 80)
   const words = args.filter((arg) => !arg.startsWith('--git-dir=') && !arg.startsWith('--work-tree='))
   const verb = words.find((word) => !word.startsWith('-')) ?? words[0] ?? ''
   if (READS.has(verb)) return undefined

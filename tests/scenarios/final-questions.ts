@@ -40,8 +40,8 @@ export interface Expected {
   facts?: readonly Facts[]
   /** Goals that have no tasks done and land nothing. */
   dropped?: readonly number[]
-  /** Runs per task; a kill costs no attempt. */
-  runsPerTask?: number
+  /** Runs per task, 1 unless it says otherwise: a kill costs no attempt. Null where it depends. */
+  runsPerTask?: number | null
   /** Beyond one prompt per run and one more per kill: the owner's words, feedback. */
   morePrompts?: number
 }
@@ -117,6 +117,10 @@ function landedOnce(scene: Scene, files: Record<string, string>, dropped: readon
     const [commit = '', parents = '', task = ''] = line.split('\x1f')
     return { commit, task, isMerge: parents.includes(' ') }
   })
+  for (const { commit, task, isMerge } of commits) {
+    const brings = readOr(() => git(scene.repository, 'diff', '--name-only', `${commit}^1`, commit))
+    if (isMerge && brings === '') wrong.push(`merging task ${task} again brought nothing (${commit})`)
+  }
   const tasks = scene.rows<{ label: string; number: number; state: string }>(
     `select goal.number || '.' || task.number as label, goal.number, task.state from task join goal on goal.id = task.goalId`,
   )
@@ -139,6 +143,10 @@ function landedOnce(scene: Scene, files: Record<string, string>, dropped: readon
     `select goalId, taskId, count(*) as n from landing where state = 'landed' group by goalId, taskId having n > 1`,
   )
   for (const { goalId, taskId, n } of landings) wrong.push(`${taskId ?? goalId} landed ${n} times`)
+  const refused = scene.rows<{ id: string; state: string; note: string }>(
+    `select id, state, note from landing where state = 'blocked'`,
+  )
+  for (const { id, note } of refused) wrong.push(`landing ${id} was begun anew: ${note}`)
   const unfinished = scene.rows<{ id: string; state: string }>(`select id, state from landing where endedAt is null`)
   for (const { id, state } of unfinished) wrong.push(`landing ${id} was never ended, it is ${state}`)
   return wrong
@@ -192,7 +200,7 @@ function runsAreSingle(scene: Scene, { runsPerTask = 1 }: Expected, dropped: rea
   const open = scene.rows<{ id: string }>(`select id from run where state <> 'ended'`)
   return [
     ...runs
-      .filter(({ n, number }) => n !== runsPerTask && !dropped.includes(number))
+      .filter(({ n, number }) => runsPerTask !== null && n !== runsPerTask && !dropped.includes(number))
       .map(({ label, n, states }) => `task ${label} took ${n} runs: ${states}`),
     ...open.map(({ id }) => `${id} is still open`),
   ]
