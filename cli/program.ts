@@ -7,6 +7,7 @@
 import { Command, type CommandOptions, InvalidArgumentError, Option } from 'commander'
 import { readVersion } from '../config/version.ts'
 import { nearest } from '../core/fault.ts'
+import type { ListOptions } from './commands/goals.ts'
 import type { Surface } from './surface.ts'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: most commands have no exit code to give
@@ -66,7 +67,8 @@ export function createProgram(run: Run): Command {
   )
   leaf(goal, 'list', 'List goals, newest first.')
     .addOption(choices('--state <which>', 'Which goals.', ['open', 'ended', 'all']).default('all'))
-    .action((options: Json & { state: 'open' | 'ended' | 'all' }) =>
+    .option('--limit <number>', 'The newest so many, 500 at most.', wholeNumber, 50)
+    .action((options: Json & ListOptions) =>
       run(options, async (surface) => (await import('./commands/goals.ts')).list(surface, options)),
     )
   leaf(goal, 'show <goal>', 'Show a goal with its plan, tasks and asks.').action((name: string, options: Json) =>
@@ -157,6 +159,24 @@ export function createProgram(run: Run): Command {
     .option('-f, --follow', 'Go on printing what comes.')
     .action((options: Json & { lines: number; follow?: boolean }) =>
       run(options, async (surface) => (await import('./commands/logs.ts')).logs(surface, options)),
+    )
+
+  leaf(program, 'backup [file]', 'Make one consistent archive of this Claw, also while it works.')
+    .option('--with-secrets', 'Take the file of secrets along.')
+    .action((file: string | undefined, options: Json & { withSecrets?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/backup.ts')).backup(surface, file, options)),
+    )
+  leaf(program, 'restore [file]', 'Bring a backup back, or go back a version. The daemon must be stopped.')
+    .option('--home <folder>', 'The home to make; default: the usual one.')
+    .option('--force', 'Also where a home stands: it is moved aside first.')
+    .option(
+      '--snapshot [number]',
+      'The database from before the last migration (or that one) instead of a file.',
+      wholeNumber,
+    )
+    .option('--yes', 'Go back without being asked.')
+    .action((file: string | undefined, options: import('./commands/restore.ts').RestoreOptions) =>
+      run(options, async (surface) => (await import('./commands/restore.ts')).restore(surface, file, options)),
     )
 
   leaf(program, 'doctor', 'Check what Claw needs; each line says how to mend it.').action((options: Json) =>

@@ -62,12 +62,13 @@ import { findSandbox } from './sandbox/find-sandbox.ts'
 import { createNoSandbox } from './sandbox/no-sandbox.ts'
 import { findToolchains } from './sandbox/toolchains.ts'
 import {
+  countGoals,
+  getGoal,
   getProof,
   getRepository,
   latestEvent,
   listAsks,
   listEvents,
-  listGoals,
   listOpenRuns,
   listTasks,
 } from './store/rows.ts'
@@ -274,8 +275,8 @@ export async function createDaemon({
       return { profile, model }
     },
     prepare: async (input, signal) => {
-      const goal = (await listGoals(store.db)).find((other) => other.id === input.task.goalId)
-      return prepareWorkplace({ ...input, ownerCheckout: goal ? await checkoutOf(goal) : null }, signal)
+      const ownerCheckout = await checkoutOf(await getGoal(store.db, input.task.goalId))
+      return prepareWorkplace({ ...input, ownerCheckout }, signal)
     },
     async endLeftovers(run) {
       const owned =
@@ -378,7 +379,6 @@ export async function createDaemon({
       onNew: (listener) => store.onCommit(listener),
     },
     async health() {
-      const open = await listGoals(store.db, ['open', 'paused'])
       return {
         version: host.version,
         pid: host.pid,
@@ -396,7 +396,7 @@ export async function createDaemon({
         sandbox: { name: sandbox.name, words: sandbox.words },
         memory: 'not yet',
         goals: {
-          open: open.length,
+          open: await countGoals(store.db, ['open', 'paused']),
           waiting: new Set((await listAsks(store.db, { state: 'open' })).map((ask) => ask.goalId)).size,
         },
         runs: (await listOpenRuns(store.db)).length,

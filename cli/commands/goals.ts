@@ -6,12 +6,19 @@ import { usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
 import { ago, clip, manyLines, oneLine, pad } from '../text.ts'
 
-export async function list(surface: Surface, { state }: { state: 'open' | 'ended' | 'all' }): Promise<void> {
+export interface ListOptions {
+  state: 'open' | 'ended' | 'all'
+  limit: number
+}
+
+export async function list(surface: Surface, { state, limit }: ListOptions): Promise<void> {
   const client = await connect(surface, { start: true })
-  const { goals } = (await (await client.v1.goals.$get({ query: { state } })).json()) as { goals: GoalSummary[] }
+  const response = await client.v1.goals.$get({ query: { state, limit: String(limit) } })
+  const { goals } = (await response.json()) as { goals: GoalSummary[] }
   if (surface.isJson) return surface.printJson(goals)
   if (goals.length === 0) return surface.say('No goals yet. Add one: claw "what you want" --repo .')
-  for (const one of [...goals].sort((a, b) => b.goal.number - a.goal.number)) surface.print(goalLine(surface, one))
+  for (const one of goals) surface.print(goalLine(surface, one))
+  if (goals.length === limit) surface.say(surface.paintErr('gray', `the newest ${limit}; more: --limit`))
 }
 
 /** `#12  waiting on you  Add rate limiting           2/4   3h ago` */

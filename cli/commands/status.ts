@@ -1,7 +1,6 @@
 /** What a tired person wants to know, most urgent first: what waits for me, what runs, what came of the rest. */
 import type { Ask } from '../../core/ask.ts'
 import { DAY } from '../../core/clock.ts'
-import { isGoalEnded } from '../../core/goal.ts'
 import type { GoalSummary } from '../../daemon/goals/views.ts'
 import type { Health } from '../../daemon/health.ts'
 import { connect } from '../daemon.ts'
@@ -11,18 +10,25 @@ import { goalLine } from './goals.ts'
 import { askLines } from './inbox.ts'
 
 const RECENT_MAX = 3
+const OPEN_MAX = 30
+/** The newest by number; of those the last to have ended are shown. */
+const ENDED_MAX = 20
 
 export async function status(surface: Surface): Promise<void> {
   const client = await connect(surface, { start: false })
-  const [health, { goals }, { asks }] = await Promise.all([
+  const goalsThat = (state: 'open' | 'ended', limit: number) =>
+    client.v1.goals
+      .$get({ query: { state, limit: String(limit) } })
+      .then((response) => response.json() as Promise<{ goals: GoalSummary[] }>)
+  const [health, { goals: open }, { goals: ended }, { asks }] = await Promise.all([
     client.v1.status.$get().then((response) => response.json() as Promise<Health>),
-    client.v1.goals.$get({ query: {} }).then((response) => response.json() as Promise<{ goals: GoalSummary[] }>),
+    goalsThat('open', OPEN_MAX),
+    goalsThat('ended', ENDED_MAX),
     client.v1.inbox.$get().then((response) => response.json() as Promise<{ asks: Ask[] }>),
   ])
-  if (surface.isJson) return surface.printJson({ daemon: health, goals, asks })
+  if (surface.isJson) return surface.printJson({ daemon: health, goals: [...open, ...ended], asks })
   const { paint, print, now } = surface
-  const open = goals.filter(({ goal }) => !isGoalEnded(goal.state))
-  const recent = goals
+  const recent = ended
     .filter(({ goal }) => goal.endedAt !== null && now() - goal.endedAt < DAY)
     .sort((a, b) => b.goal.endedAt! - a.goal.endedAt!)
     .slice(0, RECENT_MAX)
@@ -33,8 +39,11 @@ export async function status(surface: Surface): Promise<void> {
     if (asks.length > 5) print(paint('gray', `  and ${asks.length - 5} more: claw inbox`))
     print('')
   }
-  if (open.length > 0) for (const one of open) print(goalLine(surface, one))
-  else print('Nothing is under way.')
+  if (open.length > 0) {
+    for (const one of open) print(goalLine(surface, one))
+    const more = health.goals.open - open.length
+    if (more > 0) print(paint('gray', `  and ${more} more: claw goal list --state open`))
+  } else print('Nothing is under way.')
   if (recent.length > 0) {
     print(paint('gray', 'since yesterday'))
     for (const one of recent) print(goalLine(surface, one))

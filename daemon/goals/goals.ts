@@ -23,6 +23,10 @@ export const NewGoal = z.strictObject({
 export type NewGoal = z.infer<typeof NewGoal>
 export type NewGoalInput = z.input<typeof NewGoal>
 
+/** Goals in one list: what a person looks through. Every one costs a few queries. */
+export const LISTED_DEFAULT = 50
+export const LISTED_MAX = 500
+
 /**
  * What an owner can do with goals, from any surface. Each call is one transaction: rows change
  * and `advance` is enqueued; when it returns, it has reached the disk. A goal is named by its
@@ -30,7 +34,12 @@ export type NewGoalInput = z.input<typeof NewGoal>
  */
 export interface Goals {
   add(input: NewGoalInput): Promise<GoalSummary>
-  list(filter?: { state?: 'open' | 'ended' | 'all' }): Promise<GoalSummary[]>
+  /** Newest first, `LISTED_DEFAULT` of them; the next page comes `before` the number of the last one. */
+  list(filter?: {
+    state?: 'open' | 'ended' | 'all'
+    limit?: number | undefined
+    before?: number | undefined
+  }): Promise<GoalSummary[]>
   show(goal: string): Promise<GoalView>
   showTask(task: string): Promise<TaskView>
   /** To a goal: replanned with it. To a task: told to its running agent, or kept for the next run. Answers how it is passed on. */

@@ -23,7 +23,8 @@ export async function taskNamed(db: Db, name: string): Promise<{ task: Task; goa
   }
   const match = /^#?(\d{1,9})\.(\d{1,9})$/.exec(name.trim())
   if (match) {
-    const goal = await goalNamed(db, match[1]!)
+    const goal = await findGoalByNumber(db, Number(match[1]))
+    if (!goal) throw new Fault('task_not_found', `there is no task ${name}: there is no goal ${match[1]}`)
     const tasks = await listTasks(db, goal.id)
     const task = tasks.find((other) => other.number === Number(match[2]))
     if (task) return { task, goal }

@@ -18,18 +18,18 @@ import {
   getGoal,
   getTask,
   listAsks,
-  listGoals,
   listProofs,
   listRuns,
   moveGoal,
   moveRun,
   moveTask,
+  pageGoals,
   updateGoal,
   updateTask,
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
 import { type AddGoalDeps, createAddGoal } from './add-goal.ts'
-import type { Goals } from './goals.ts'
+import { type Goals, LISTED_DEFAULT } from './goals.ts'
 import { goalNamed, isTaskName, taskNamed } from './names.ts'
 import { summarize, unreadable, view } from './show-goal.ts'
 import { createUndo } from './undo.ts'
@@ -66,11 +66,11 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       return summarize(store.db, now(), await add(input))
     },
 
-    async list({ state = 'all' } = {}) {
+    async list({ state = 'all', limit = LISTED_DEFAULT, before } = {}) {
       const states =
         state === 'open' ? (['open', 'paused'] as const) : state === 'ended' ? (['met', 'dropped'] as const) : undefined
       return Promise.all(
-        (await listGoals(store.db, states)).map((goal) =>
+        (await pageGoals(store.db, { states, limit, before })).map((goal) =>
           summarize(store.db, now(), goal).catch((error) => unreadable(goal, error)),
         ),
       )
@@ -251,6 +251,7 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
         throw new Fault('move_refused', `nothing has changed in ${run.worktree}`, {
           hint: 'Change something there, or `claw goal cancel` the goal.',
         })
+      await repository.setRef(`refs/claw/preserved/${run.id}`, captured.commit)
       await store.transaction(async (tx) => {
         await moveRun(tx, run.id, 'ended', {
           outcome: 'done',

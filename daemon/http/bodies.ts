@@ -1,6 +1,6 @@
 /** What clients send. Unknown keys are refused everywhere: a misspelt one must not be lost in silence. */
 import { z } from 'zod'
-import { NewGoal } from '../goals/goals.ts'
+import { LISTED_DEFAULT, LISTED_MAX, NewGoal } from '../goals/goals.ts'
 
 /** A new goal; a plan may come ready (`plan`) or as the text of a plan file (`planFile`). */
 export const NewGoalBody = NewGoal.extend({
@@ -13,8 +13,12 @@ export const NewGoalBody = NewGoal.extend({
     .default(null),
 })
 
+const count = (max: number) => z.coerce.number().int().min(0).max(max)
+
 export const GoalListQuery = z.strictObject({
   state: z.enum(['open', 'ended', 'all']).default('all').describe('Which goals.'),
+  limit: count(LISTED_MAX).min(1).default(LISTED_DEFAULT).describe('Goals in one answer, newest first.'),
+  before: count(Number.MAX_SAFE_INTEGER).optional().describe('Only goals with a lower number: the next page.'),
 })
 
 const words = z.string().trim().min(1, 'words are needed').max(100_000)
@@ -25,6 +29,11 @@ export const RejectBody = z.strictObject({
   comment: words.describe('What is wrong; it becomes feedback to a new run.'),
 })
 
+export const BackupBody = z.strictObject({
+  file: z.string().min(1).max(4096).nullable().default(null).describe('Where to, absolute; null: into the home.'),
+  withSecrets: z.boolean().default(false).describe('Whether the file of secrets goes in as well.'),
+})
+
 export const EmptyBody = z.strictObject({})
 
 export const AnswerBody = z
@@ -33,8 +42,6 @@ export const AnswerBody = z
     text: z.string().trim().min(1).max(100_000).nullable().default(null).describe('Free text, where the ask takes it.'),
   })
   .refine(({ choice, text }) => choice !== null || text !== null, 'an answer needs a choice or text')
-
-const count = (max: number) => z.coerce.number().int().min(0).max(max)
 
 export const EventsQuery = z.strictObject({
   after: count(Number.MAX_SAFE_INTEGER)

@@ -1,12 +1,12 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isGoalEnded } from '../../core/goal.ts'
-import { isTaskEnded } from '../../core/task.ts'
+import { type GoalId, type GoalState, isGoalEnded } from '../../core/goal.ts'
+import { isTaskEnded, type TaskId, type TaskState } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
 import type { Queue } from '../store/queue.ts'
-import { addEvent, findRun, listGoals, listOpenRuns, listTasks } from '../store/rows.ts'
+import { addEvent, findRun, listOpenRuns } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { send } from './jobs.ts'
 
@@ -18,8 +18,8 @@ export interface ReconcileDeps {
   worktreesDir: string
 }
 
-/** Kinds of id that a process of ours may carry: a run's, a landing's, a goal's (baseline), a proof's (again). */
-const OURS = ['run', 'landing', 'goal', 'proof'] as const
+/** Kinds of id that a process of ours may carry: a run's, a landing's, a goal's (baseline), a proof's (again), a firing's (its condition). */
+const OURS = ['run', 'landing', 'goal', 'proof', 'firing'] as const
 
 /**
  * Compares rows and world at the start and mends the difference. Jobs come back by themselves; what is left is
@@ -31,21 +31,22 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ processes: numbe
   const result = await store.transaction(async (tx) => {
     const runs = await listOpenRuns(tx)
     for (const run of runs) if (run.agent !== 'owner') await send(queue, tx, 'run', run.id)
+    // Only what is unsettled is looked at: a home may hold years of goals that are over.
+    const goals = await tx
+      .selectFrom('goal')
+      .select(['id', 'state'])
+      .where((is) => is.or([is('state', 'in', ['open', 'paused']), is('reportFile', 'is', null)]))
+      .execute()
+    for (const { id, state } of goals) {
+      await send(queue, tx, isGoalEnded(state as GoalState) ? 'report' : 'advance', id as GoalId)
+    }
+    const landing = await tx.selectFrom('task').select('goalId').distinct().where('state', '=', 'landing').execute()
+    for (const { goalId } of landing) await send(queue, tx, 'land', goalId as GoalId)
     const known = new Set<string>()
-    for (const goal of await listGoals(tx)) {
-      const tasks = await listTasks(tx, goal.id).catch((error) => {
-        // `advance` will find the same and put the goal in quarantine.
-        world.log.warn({ err: error, goalId: goal.id }, 'a goal cannot be read')
-        return []
-      })
-      for (const task of tasks) {
-        if (task.worktree) known.add(task.worktree)
-        if (isTaskEnded(task.state) && task.worktree !== null) await send(queue, tx, 'tidy', task.id)
-      }
-      if (!isGoalEnded(goal.state)) {
-        await send(queue, tx, 'advance', goal.id)
-        if (tasks.some((task) => task.state === 'landing')) await send(queue, tx, 'land', goal.id)
-      } else if (goal.reportFile === null) await send(queue, tx, 'report', goal.id)
+    const inWorktrees = tx.selectFrom('task').select(['id', 'state', 'worktree']).where('worktree', 'is not', null)
+    for (const { id, state, worktree } of await inWorktrees.execute()) {
+      known.add(worktree!)
+      if (isTaskEnded(state as TaskState)) await send(queue, tx, 'tidy', id as TaskId)
     }
     await send(queue, tx, 'dispatch', 'all')
     // A folder that no row names is left alone and named in the log: it may hold somebody's work.

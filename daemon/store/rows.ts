@@ -165,6 +165,22 @@ export async function listGoals(db: Db, states?: readonly GoalState[]): Promise<
   return readable(await query.execute(), readGoal)
 }
 
+/** Newest first; `before` is the number of the last one of the page before. */
+export async function pageGoals(
+  db: Db,
+  { states, limit, before }: { states?: readonly GoalState[] | undefined; limit: number; before?: number | undefined },
+): Promise<Goal[]> {
+  let query = db.selectFrom('goal').selectAll().orderBy('number', 'desc').limit(limit)
+  if (states) query = query.where('state', 'in', states)
+  if (before !== undefined) query = query.where('number', '<', before)
+  return readable(await query.execute(), readGoal)
+}
+
+export async function countGoals(db: Db, states: readonly GoalState[]): Promise<number> {
+  const query = db.selectFrom('goal').select(db.fn.countAll().as('count')).where('state', 'in', states)
+  return Number((await query.executeTakeFirstOrThrow()).count)
+}
+
 export async function updateGoal(
   db: Db,
   id: GoalId,

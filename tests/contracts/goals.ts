@@ -20,6 +20,16 @@ export function goalsContract(name: string, open: () => Promise<Goals>): void {
       expect(await goals.list()).toHaveLength(1)
     })
 
+    test('a list is newest first, and its next page comes before the last one of it', async () => {
+      const goals = await open()
+      const numbers: number[] = []
+      for (const text of ['one', 'two', 'three']) numbers.unshift((await goals.add({ text })).goal.number)
+      const page = await goals.list({ limit: 2 })
+      expect(page.map(({ goal }) => goal.number)).toEqual(numbers.slice(0, 2))
+      const next = await goals.list({ limit: 2, before: page.at(-1)!.goal.number })
+      expect(next.map(({ goal }) => goal.number)).toEqual(numbers.slice(2))
+    })
+
     test('a paused goal goes on when resumed; a cancelled one has ended', async () => {
       const goals = await open()
       const { goal } = await goals.add({ text: 'Do it' })

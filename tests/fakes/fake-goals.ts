@@ -1,6 +1,6 @@
 import { Fault } from '../../core/fault.ts'
 import { isGoalEnded } from '../../core/goal.ts'
-import { type Goals, NewGoal } from '../../daemon/goals/goals.ts'
+import { type Goals, LISTED_DEFAULT, NewGoal } from '../../daemon/goals/goals.ts'
 import type { GoalSummary, GoalView, TaskView } from '../../daemon/goals/views.ts'
 import { aGoal, aGoalView, aProof } from './views.ts'
 
@@ -76,10 +76,11 @@ export function createFakeGoals(): FakeGoals {
       if (goal.idempotencyKey !== null) byKey.set(goal.idempotencyKey, number)
       return summary(view)
     },
-    async list({ state = 'all' } = {}) {
+    async list({ state = 'all', limit = LISTED_DEFAULT, before = Number.POSITIVE_INFINITY } = {}) {
       called('list', state)
-      const fits = (view: GoalView) => state === 'all' || isGoalEnded(view.goal.state) === (state === 'ended')
-      return [...views.values()].filter(fits).map(summary)
+      const fits = ({ goal }: GoalView) =>
+        goal.number < before && (state === 'all' || isGoalEnded(goal.state) === (state === 'ended'))
+      return [...views.values()].filter(fits).reverse().slice(0, limit).map(summary)
     },
     async show(name) {
       called('show', name)

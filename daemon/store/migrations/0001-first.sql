@@ -31,6 +31,7 @@ create table goal (
   idempotencyKey text unique
 ) strict;
 create index goal_state on goal (state);
+create index goal_unreported on goal (id) where reportFile is null;
 
 create table plan (
   id text primary key,
@@ -67,6 +68,7 @@ create table task (
   unique (goalId, number)
 ) strict;
 create index task_state on task (state);
+create index task_in_worktree on task (id) where worktree is not null;
 
 create table run (
   id text primary key,
