@@ -180,7 +180,7 @@ export function createLandGoal(deps: LandGoalDeps) {
       message: `Merge ${goal.targetBranch} into ${goal.branch}\n\nClaw-Goal: #${goal.number}\n`,
       identity: await repository.identity(),
     })
-    await repository.setRef(`refs/claw/merges/${goal.number}/target`, merged)
+    await repository.setRef(`refs/claw/merges/${landing.id}`, merged)
     const verified = await deps.verify(
       { goal, repository, contract, base: target, commit: merged, kind: 'landing', tag: `${landing.id}/proof` },
       signal,

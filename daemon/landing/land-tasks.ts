@@ -94,7 +94,7 @@ export function createLandTasks(deps: LandDeps) {
 
     let landing = await openLanding(goal, task, head, label)
     if (landing.state === 'merging') {
-      const merged = await merge(repository, goal, task, head, label)
+      const merged = await merge(repository, landing, goal, task, head, label)
       if ('conflicts' in merged) {
         await sendBackConflict(landing, goal, task, label, head, merged.conflicts)
         return
@@ -235,6 +235,7 @@ export function createLandTasks(deps: LandDeps) {
 
   async function merge(
     repository: Repository,
+    landing: Landing,
     goal: Goal,
     task: Task,
     head: string,
@@ -250,7 +251,7 @@ export function createLandTasks(deps: LandDeps) {
       identity: await repository.identity(),
     })
     // Held by a ref of its own until the branch moves: verification may take long and a crash may come.
-    await repository.setRef(`refs/claw/merges/${goal.number}/${task.number}`, commit)
+    await repository.setRef(`refs/claw/merges/${landing.id}`, commit)
     return { commit }
   }
 

@@ -142,6 +142,8 @@ export function createRunTask(deps: RunTaskDeps) {
       throw error
     })
     if (captured instanceof Fault) return endUncaptured(attempt, captured)
+    // The task's ref moves on with the next run; what this one made stays held, because its row and proof name it.
+    if (captured) await attempt.repository.setRef(`refs/claw/preserved/${run.id}`, captured.commit)
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       const note = end.text.trim().slice(0, 500) || null

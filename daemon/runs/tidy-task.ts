@@ -31,7 +31,8 @@ export function createTidyTask(deps: {
       if ((await repository.listWorktrees()).some((worktree) => worktree.path === task.worktree)) {
         const last = runs.at(-1)
         if (last && task.baseCommit) {
-          const head = task.commit ?? task.baseCommit
+          // On top of what the last run left, so that the ref which holds that goes on holding it.
+          const head = last.commit ?? task.commit ?? task.baseCommit
           try {
             await repository.capture({
               path: task.worktree,

@@ -232,7 +232,7 @@ function answeredOnce(scene: Scene): string[] {
   ]
 }
 
-/** Every commit that a row names is in Claw's clone, and what a run made is held by a ref. */
+/** Every commit that a row names is in Claw's clone, and held by a ref. */
 function commitsExist(scene: Scene): string[] {
   const wrong: string[] = []
   for (const { id, gitDir } of scene.rows<{ id: string; gitDir: string }>('select id, gitDir from repository')) {
@@ -252,15 +252,12 @@ function commitsExist(scene: Scene): string[] {
       add(`select id as what, ${column} as "commit" from proof where goalId in (${of})`)
     for (const column of ['onto', '"commit"', 'merged'])
       add(`select id as what, ${column} as "commit" from landing where goalId in (${of})`)
-    for (const [object, what] of named) {
-      if (readOr(() => git(gitDir, 'cat-file', '-t', object)) === undefined)
-        wrong.push(`${what} names ${object}, which is not there`)
-    }
     const held = new Set(git(gitDir, 'rev-list', '--all').split('\n'))
-    const made = scene.rows<{ id: string; commit: string }>(
-      `select id, "commit" from run where "commit" is not null and goalId in (${of})`,
-    )
-    for (const run of made) if (!held.has(run.commit)) wrong.push(`no ref holds ${run.commit} of ${run.id}`)
+    for (const [object, what] of named) {
+      const type = readOr(() => git(gitDir, 'cat-file', '-t', object))
+      if (type === undefined) wrong.push(`${what} names ${object}, which is not there`)
+      if (type === 'commit' && !held.has(object)) wrong.push(`${what} names ${object}, which no ref holds`)
+    }
     const broken = readOr(() => git(gitDir, 'fsck', '--no-dangling', '--connectivity-only'))
     if (broken !== '') wrong.push(`git fsck of the clone: ${broken ?? 'failed'}`)
   }

@@ -32,14 +32,13 @@ export const THREE_TASKS: Story = {
 export const WITH_TROUBLE: Story = {
   tasks: [
     aPlannedTask('a', {
-      steps: [
-        {
-          do: 'when',
-          contains: 'a.txt is there',
-          yes: [{ do: 'write', path: 'a.txt', text: 'nothing yet\n' }],
-        },
-        { do: 'when', contains: 'exit', yes: [{ do: 'write', path: 'a.txt', text: 'a was here\n' }] },
-      ],
+      steps: {
+        turns: [
+          [{ do: 'write', path: 'a.txt', text: 'nothing yet\n' }],
+          [{ do: 'write', path: 'a.txt', text: 'a was here\n' }],
+        ],
+      },
+      check: 'grep -q was a.txt',
     }),
     aPlannedTask('b', {
       steps: [
