@@ -61,6 +61,8 @@ import { createTidyTask } from './runs/tidy-task.ts'
 import { findSandbox } from './sandbox/find-sandbox.ts'
 import { createNoSandbox } from './sandbox/no-sandbox.ts'
 import { findToolchains } from './sandbox/toolchains.ts'
+import { createScheduling } from './schedules/create-scheduling.ts'
+import type { Schedules } from './schedules/schedules.ts'
 import {
   countGoals,
   getGoal,
@@ -82,6 +84,7 @@ import { toolchainEnvironment } from './worktrees/toolchain.ts'
 /** A daemon put together, its jobs not yet running. */
 export interface Daemon extends AsyncDisposable {
   goals: Goals
+  schedules: Schedules
   inbox: ReturnType<typeof createStoreInbox>
   events: EventSource
   health(): Promise<Omit<Health, 'url'>>
@@ -332,7 +335,7 @@ export async function createDaemon({
     world,
     dir: paths.reportsDir,
     render: renderReport,
-    onEnded: async () => {},
+    onEnded: (goal) => scheduling.onGoalEnded(goal),
   })
   const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir, log: world.log })
 
@@ -369,9 +372,26 @@ export async function createDaemon({
     knownAgents: () => profiles.map((profile) => profile.name),
   })
 
+  const scheduling = parts.use(
+    createScheduling({
+      store,
+      queue,
+      world,
+      goals,
+      sandbox,
+      path: host.path,
+      readable: toolchains,
+      runsDir: paths.runsDir,
+      env: host.env,
+      knownAgents: () => profiles.map((profile) => profile.name),
+      timezone: host.timezone,
+    }),
+  )
+
   const owned = parts.move()
   return {
     goals,
+    schedules: scheduling.schedules,
     inbox,
     events: {
       page: (filter) => listEvents(store.db, filter),
@@ -411,6 +431,7 @@ export async function createDaemon({
       const found = await reconcile({ store, queue, world, table, worktreesDir: paths.worktreesDir })
       world.log.info(found, 'reconciled')
       await queue.start()
+      await scheduling.start()
     },
     idle: () => queue.idle(),
     async [Symbol.asyncDispose]() {

@@ -13,6 +13,8 @@ export interface Host {
   nodeModules: string
   pid: number
   version: string
+  /** The owner's time zone, IANA. */
+  timezone: string
 }
 
 /** The folder of Claw itself: where its package.json lies, in a clone as in a published package. */

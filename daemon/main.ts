@@ -40,6 +40,7 @@ async function main(): Promise<void> {
     nodeModules: findNodeModules(product.dir),
     pid: process.pid,
     version: product.version,
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   }
   const token = newToken()
   let daemon: Daemon | undefined
@@ -78,6 +79,7 @@ async function main(): Promise<void> {
   const app = createApp({
     goals: parts.goals,
     inbox: parts.inbox,
+    schedules: parts.schedules,
     events: parts.events,
     health,
     getProof: parts.getProof,

@@ -14,21 +14,25 @@ import type { Health } from '../health.ts'
 import type { Inbox } from '../inbox/inbox.ts'
 import type { McpEndpoint } from '../mcp/endpoint.ts'
 import type { Tokens } from '../mcp/tokens.ts'
+import type { Schedules } from '../schedules/schedules.ts'
 import type { EventSource } from './event-source.ts'
 import { eventRoutes } from './events.ts'
 import { goalRoutes } from './goals.ts'
 import { hostGuard, securityHeaders, tokenGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
+import { hookRoutes } from './hooks.ts'
 import { inboxRoutes } from './inbox.ts'
 import { openapi, ROUTES } from './openapi.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
+import { scheduleRoutes } from './schedules.ts'
 import { taskRoutes } from './tasks.ts'
 import { tokenRoutes } from './tokens.ts'
 
 export interface AppDeps {
   goals: Goals
   inbox: Inbox
+  schedules: Schedules
   events: EventSource
   health(): Promise<Health>
   /** Throws proof_not_found. */
@@ -58,7 +62,10 @@ export function createApp(deps: AppDeps) {
   const app = new Hono()
   app.onError((error) => problemResponse(toProblem(error, log)))
   app.notFound((c) => problemResponse(toProblem(noRoute(c.req.method, c.req.path), log)))
-  app.use(securityHeaders, hostGuard(deps.port))
+  app.use(securityHeaders)
+  // Before every guard: a delivery comes under another host's name, and its signature is checked instead.
+  app.route('/hooks', hookRoutes(deps))
+  app.use(hostGuard(deps.port))
   const { mcp } = deps
   // Before the token is looked at: clients over MCP, and runs, have tokens of their own.
   if (mcp) app.all('/mcp', (c) => mcp.handle(c.req.raw))
@@ -68,6 +75,7 @@ export function createApp(deps: AppDeps) {
     .route('/v1/goals', goalRoutes(deps))
     .route('/v1/tasks', taskRoutes(deps))
     .route('/v1/inbox', inboxRoutes(deps))
+    .route('/v1/schedules', scheduleRoutes(deps))
     .route('/v1/events', eventRoutes(deps))
     .route('/v1/tokens', tokenRoutes(deps))
     .route('/v1', proofRoutes(deps))

@@ -36,7 +36,18 @@ import {
   RejectBody,
   SteerBody,
 } from './bodies.ts'
+import { DeliveredSchema } from './hooks.ts'
 import { Problem } from './problem.ts'
+import {
+  FiringViewSchema,
+  HistoryQuery,
+  HistorySchema,
+  NewScheduleBody,
+  PreviewSchema,
+  ScheduleListQuery,
+  ScheduleListSchema,
+  ScheduleViewSchema,
+} from './schedules.ts'
 
 export interface RouteWords {
   summary: string
@@ -148,6 +159,49 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     status: 201,
   },
   'DELETE /v1/tokens/{token}': { summary: 'Revokes a token: it opens nothing any more.', answer: TokenSchema },
+  'POST /v1/schedules': {
+    summary: 'Adds a schedule: by the clock, on a signed call, when files change, or after a goal.',
+    body: NewScheduleBody,
+    answer: ScheduleViewSchema,
+    status: 201,
+  },
+  'POST /v1/schedules/preview': {
+    summary: 'Says what would be added and when it would fire; keeps nothing.',
+    body: NewScheduleBody,
+    answer: PreviewSchema,
+  },
+  'GET /v1/schedules': { summary: 'Lists schedules.', query: ScheduleListQuery, answer: ScheduleListSchema },
+  'GET /v1/schedules/{schedule}': { summary: 'Shows a schedule with its next moments.', answer: ScheduleViewSchema },
+  'GET /v1/schedules/{schedule}/history': {
+    summary: 'Its firings, latest first, missed and skipped ones as well.',
+    query: HistoryQuery,
+    answer: HistorySchema,
+  },
+  'POST /v1/schedules/{schedule}/pause': {
+    summary: 'Nothing fires until it is resumed.',
+    body: EmptyBody,
+    answer: ScheduleViewSchema,
+  },
+  'POST /v1/schedules/{schedule}/resume': {
+    summary: 'Goes on; what was due meanwhile does not count.',
+    body: EmptyBody,
+    answer: ScheduleViewSchema,
+  },
+  'POST /v1/schedules/{schedule}/run': {
+    summary: 'Fires now, whatever its pattern and condition say.',
+    body: EmptyBody,
+    answer: FiringViewSchema,
+    status: 202,
+  },
+  'DELETE /v1/schedules/{schedule}': {
+    summary: 'Removes a schedule; its history and goals stay.',
+    answer: ScheduleViewSchema,
+  },
+  'POST /hooks/{name}': {
+    summary: 'Takes a webhook delivery, known by its signature instead of the token; see docs/SCHEDULES.md.',
+    answer: DeliveredSchema,
+    status: 202,
+  },
   'GET /v1/events': {
     summary:
       'What happened: a page, or with `Accept: text/event-stream` live, going on after `Last-Event-ID` without a gap.',
@@ -214,6 +268,8 @@ const PATH_WORDS: Record<string, string> = {
   ask: 'An ask’s number or id.',
   proof: 'A proof’s id.',
   digest: 'A sha256 in hexadecimal.',
+  schedule: 'A schedule’s number, name or id.',
+  name: 'The name of a schedule that a hook sets off.',
   token: 'A token’s name or id.',
 }
 

@@ -264,7 +264,7 @@ function at(
 
 const TIME = String.raw`(?:\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.)?|noon|midday|midnight)`
 const TIMES_AT_END = new RegExp(String.raw`(?:^|\s)(?:at )(${TIME}(?: and (?:at )?${TIME})*)$`)
-const TIMES_IN_FRONT = new RegExp(String.raw`^(?:at )(${TIME}(?: and (?:at )?${TIME})*) `)
+const TIMES_IN_FRONT = new RegExp(`^(?:at )(${TIME}(?: and (?:at )?${TIME})*) `)
 const BARE_AT_END = /(?:^|\s)((?:\d{1,2}[:.]\d\d\s?(?:am|pm)?|\d{1,2}\s?(?:am|pm)|noon|midnight))$/
 
 function takeTimes(words: string): { rest: string; times: Time[] } {

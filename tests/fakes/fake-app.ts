@@ -6,6 +6,7 @@ import { type AppDeps, createApp } from '../../daemon/http/app.ts'
 import { createFakeEventSource } from './fake-event-source.ts'
 import { createFakeGoals } from './fake-goals.ts'
 import { createFakeInbox } from './fake-inbox.ts'
+import { createFakeSchedules } from './fake-schedules.ts'
 import { aHealth, aProof } from './views.ts'
 
 export const TOKEN = 'test-token-of-enough-length'
@@ -22,6 +23,7 @@ export function createFakeApp(over: Partial<AppDeps> = {}) {
   const app = createApp({
     goals,
     inbox,
+    schedules: createFakeSchedules(),
     events,
     health: async () => aHealth(),
     async getProof(id) {

@@ -103,6 +103,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
         nodeModules,
         pid: process.pid,
         version: '0.0.0-test',
+        timezone: 'UTC',
       },
     })
   let daemon = await open()
