@@ -50,6 +50,8 @@ const ERROR_BODY_MAX = 256 * 1024
 const SILENCE_MAX_MS = 10 * 60_000
 /** The request never got there, so it cost nothing. */
 const NEVER_ARRIVED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+/** A token in an event of a stream takes more than this, words of the event and all. */
+const BYTES_PER_TOKEN_MIN = 4
 const IS_TLS = /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/
 
 export interface AskUpstream extends Disposable {
@@ -176,7 +178,10 @@ function guessed({ bound }: ModelCall, said: Tokens | undefined, bytes: number):
     inputTokens: said?.inputTokens || bound.inputTokens,
     cachedTokens: said?.cachedTokens ?? 0,
     cacheWriteTokens: said?.cacheWriteTokens ?? 0,
-    outputTokens: Math.max(said?.outputTokens ?? 0, Math.min(bound.outputTokens, bytes)),
+    outputTokens: Math.max(
+      said?.outputTokens ?? 0,
+      bytes === 0 ? bound.outputTokens : Math.min(bound.outputTokens, Math.ceil(bytes / BYTES_PER_TOKEN_MIN)),
+    ),
     reasoningTokens: said?.reasoningTokens ?? 0,
   }
 }

@@ -191,7 +191,7 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
     response.once('close', () => {
       if (!response.writableFinished) gone.abort(new Error('the caller has gone'))
     })
-    if (request.destroyed || response.destroyed) return
+    if (response.destroyed) return
     const query = searchParams.size > 0 ? `?${searchParams}` : ''
     const what = { request: asked, caller, query, headers: request.headers, response, signal: gone.signal }
     answer(await forward(what), response, no)

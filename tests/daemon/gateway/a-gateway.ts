@@ -55,8 +55,8 @@ export async function openRoom(options: RoomOptions = {}) {
     '  key: env:PROVIDER_KEY',
     (options.config ?? '').replaceAll('{url}', server.url),
   ].join('\n')
-  const gateway = parts.use(
-    await openGateway({
+  const open = () =>
+    openGateway({
       config: readConfig(yaml, 'config.yaml', {}),
       secrets: { env: { PROVIDER_KEY }, readFile: () => undefined },
       store,
@@ -71,8 +71,8 @@ export async function openRoom(options: RoomOptions = {}) {
         onResumed: (name) => void resumed.push(name),
         onDay() {},
       },
-    }),
-  )
+    })
+  const gateway = parts.use(await open())
   const owned = parts.move()
   return {
     dir,
@@ -84,6 +84,16 @@ export async function openRoom(options: RoomOptions = {}) {
     resumed,
     /** The model as an agent of the goal's gets it. */
     grant: (which: keyof typeof PROVIDERS = api, over: Partial<Caller> = {}) => grant(gateway, goal, which, over),
+    /** Another gateway over the same ledger, as after a restart. */
+    async again() {
+      await gateway.flush()
+      const later = await open()
+      return {
+        gateway: later,
+        grant: () => grant(later, goal, api, {}),
+        [Symbol.asyncDispose]: () => later[Symbol.asyncDispose](),
+      }
+    },
     async spend() {
       await gateway.flush()
       return store.db.selectFrom('spend').selectAll().orderBy('id').execute()
