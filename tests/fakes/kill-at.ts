@@ -6,7 +6,8 @@
  *   KILL_LOG=file   every moment's name, one line each, written before anything happens at it
  *
  * A moment is: before and after each commit of the database; before and after each program that changes
- * something is started, and when it has ended; before and after a file or folder is renamed or removed.
+ * something is started, and when it has ended; before a file or folder is renamed or removed (after it is the
+ * same as before whatever comes next).
  * Programs that only read (`git rev-parse` …) are no moments: dying there is dying after the change before.
  * Verification makes, resets and throws away its checkout many times over; only the first time of each step is one.
  */
@@ -42,7 +43,6 @@ DatabaseSync.prototype.prepare = function (...args) {
   return statement
 }
 
-const isOpen = new WeakSet<object>()
 let inTransaction = false
 const run = StatementSync.prototype.run
 StatementSync.prototype.run = function (this: StatementSync, ...args: Parameters<typeof run>) {
@@ -63,7 +63,6 @@ DatabaseSync.prototype.exec = function (sql) {
   if (commits) moment('before commit of a migration')
   exec.call(this, sql)
   if (commits) moment('after commit of a migration')
-  isOpen.add(this)
 }
 
 // ---- programs ----------------------------------------------------------------------------
@@ -128,7 +127,6 @@ for (const verb of ['rename', 'rm'] as const) {
       if (verb === 'rm' && !fs.existsSync(String(args[0]))) return original(...args)
       moment(`before ${verb} ${lastOf(args[0])}`, String(args[0]))
       await original(...args)
-      moment(`after ${verb} ${lastOf(args[0])}`, String(args[0]))
     },
   })
   Object.assign(fs, {
@@ -136,7 +134,6 @@ for (const verb of ['rename', 'rm'] as const) {
       if (verb === 'rm' && !fs.existsSync(String(args[0]))) return sync(...args)
       moment(`before ${verb} ${lastOf(args[0])}`, String(args[0]))
       sync(...args)
-      moment(`after ${verb} ${lastOf(args[0])}`, String(args[0]))
     },
   })
 }

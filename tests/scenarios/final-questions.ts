@@ -210,14 +210,21 @@ function runsAreSingle(scene: Scene, { runsPerTask = 1 }: Expected, dropped: rea
 function sessionsAreSingle(scene: Scene, morePrompts: number): string[] {
   const prompts = scene.journal().filter(({ method }) => method === 'session/prompt')
   const byRun = Map.groupBy(prompts, ({ run }) => run)
-  return [...byRun].flatMap(([run, list]) => {
-    const sessions = new Set(list.map(({ sessionId }) => sessionId))
-    const max = 1 + scene.kills() + morePrompts
-    return [
-      ...(sessions.size > 1 ? [`${run} worked in ${sessions.size} sessions`] : []),
-      ...(list.length > max ? [`${run} was prompted ${list.length} times, with ${scene.kills()} kills`] : []),
-    ]
-  })
+  const opened = scene.rows<{ runId: string; n: number }>(
+    `select runId, count(distinct json_extract(data, '$.sessionId')) as n from event
+     where type = 'run.sessionOpened' group by runId having n > 1`,
+  )
+  const second = opened.map(({ runId, n }) => `${runId} opened ${n} sessions`)
+  return second.concat(
+    [...byRun].flatMap(([run, list]) => {
+      const sessions = new Set(list.map(({ sessionId }) => sessionId))
+      const max = 1 + scene.kills() + morePrompts
+      return [
+        ...(sessions.size > 1 ? [`${run} worked in ${sessions.size} sessions`] : []),
+        ...(list.length > max ? [`${run} was prompted ${list.length} times, with ${scene.kills()} kills`] : []),
+      ]
+    }),
+  )
 }
 
 function answeredOnce(scene: Scene): string[] {

@@ -7,7 +7,17 @@ import { join } from 'node:path'
 import { systemClock } from '../../core/clock.ts'
 import type { PlannedTask } from '../../core/plan.ts'
 import { askFinalQuestions, type Expected, type Facts, factsOf } from './final-questions.ts'
-import { addGoal, aPlannedTask, createScene, Gone, type Life, type Scene, settled, threeTasks } from './harness.ts'
+import {
+  addGoal,
+  aPlannedTask,
+  createScene,
+  Gone,
+  type Life,
+  type Scene,
+  type SceneOptions,
+  settled,
+  threeTasks,
+} from './harness.ts'
 
 /** What a goal is about, and what has to be on the target branch in the end. */
 export interface Story {
@@ -16,6 +26,13 @@ export interface Story {
   sharedPaths?: string[]
   /** Runs of each task when nothing is killed; undefined where that depends on who is first. */
   runsPerTask?: number
+}
+
+/** Two tasks side by side. */
+export const TWO_TASKS: Story = {
+  tasks: [aPlannedTask('a'), aPlannedTask('b')],
+  files: { 'a.txt': 'a was here\n', 'b.txt': 'b was here\n' },
+  runsPerTask: 1,
 }
 
 /** Two tasks side by side, one after them. */
@@ -150,20 +167,31 @@ export function createRandom(seed: number): () => number {
   }
 }
 
-/** Three goals at once, the daemon killed over and over at random times. Answers what is wrong, and how often it was killed. */
-export async function killAtRandom(seed: number, killsMax: number): Promise<{ kills: number; wrong: string[] }> {
-  await using scene = createScene()
+export interface RandomKills {
+  seed: number
+  killsMax: number
+  /** The latest moment of a kill, in milliseconds from the start of the process on. */
+  withinMs?: number
+  stories?: readonly Story[]
+  scene?: SceneOptions
+}
+
+/** Several goals at once, the daemon killed over and over at random times. Answers what is wrong, and how often it was killed. */
+export async function killAtRandom({
+  seed,
+  killsMax,
+  withinMs = 1_800,
+  stories = [THREE_TASKS, WITH_TROUBLE, THREE_TASKS],
+  scene: sceneOptions = {},
+}: RandomKills): Promise<{ kills: number; wrong: string[] }> {
+  await using scene = createScene(sceneOptions)
   const random = createRandom(seed)
-  const goals = ['one', 'two', 'three'].map((key, n) => ({
-    key,
-    story: inFolder(key, n === 1 ? WITH_TROUBLE : THREE_TASKS),
-  }))
+  const goals = stories.map((story, n) => ({ key: `goal-${n}`, story: withOwnFiles(`goal-${n}`, story) }))
   const facts: Facts[] = []
   for (let kill = 0; kill < killsMax; kill++) {
     const life = scene.start()
     const through = carryThrough(life, scene, goals)
-    // From the start of the process on; a start takes about as long as a task.
-    await Promise.race([systemClock.sleep(50 + random() * 1_800), life.exited])
+    await Promise.race([systemClock.sleep(50 + random() * withinMs), life.exited])
     await life.kill()
     const isDone = await through
     facts.push(factsOf(scene))
@@ -174,8 +202,8 @@ export async function killAtRandom(seed: number, killsMax: number): Promise<{ ki
 }
 
 /** The same story on files of its own, so that goals can go on side by side. */
-function inFolder(folder: string, story: Story): Story {
-  const move = (text: string) => text.replace(/\b([abc])\.txt/g, `${folder}-$1.txt`)
+function withOwnFiles(name: string, story: Story): Story {
+  const move = (text: string) => text.replace(/\b([abc])\.txt/g, `${name}-$1.txt`)
   return {
     ...story,
     tasks: JSON.parse(move(JSON.stringify(story.tasks))),
