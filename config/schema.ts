@@ -144,6 +144,12 @@ export const Config = z.strictObject({
         .default({})
         .describe('At most so many runs of one agent at the same time.'),
       custom: z.record(z.string(), CustomAgent).default({}).describe('Other ACP programs by a name of yours.'),
+      permissions: z
+        .enum(['read-only', 'edit', 'edit+commands', 'trusted'])
+        .default('edit+commands')
+        .describe(
+          'What agents may do without you: only read; edit in their worktree and run listed commands; run any command whose effects the sandbox keeps inside; anything the sandbox lets them.',
+        ),
       allowCommands: z
         .array(z.string())
         .default([])

@@ -5,6 +5,7 @@
  *   npm run demo             live progress and the report
  *   npm run demo -- --json   one JSON object on stdout
  *   npm run demo -- --keep   leaves the folder for a look
+ *   npm run demo -- --agent goose   another agent that is on the PATH
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,6 +23,14 @@ const DEMO_MS_MAX = 3 * 60_000
 
 const isJson = process.argv.includes('--json')
 const isKept = process.argv.includes('--keep')
+/** The API that each agent is best spoken to with. */
+const PROVIDERS: Record<string, string> = {
+  pi: 'openai-chat',
+  goose: 'openai-chat',
+  codex: 'openai',
+  claude: 'anthropic',
+}
+const agent = process.argv.includes('--agent') ? (process.argv[process.argv.indexOf('--agent') + 1] ?? 'pi') : 'pi'
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
 const startedAt = performance.now()
@@ -47,10 +56,12 @@ async function main(): Promise<number> {
   await using model = await startModelServer({ script: demoScript })
   writeFileSync(
     join(home, 'config.yaml'),
-    `model:\n  provider: openai-chat\n  model: scripted-model\n  baseUrl: ${model.url}/v1\n  key: env:CLAW_DEMO_KEY\nagents:\n  default: pi\nruns:\n  max: 3\n`,
+    `model:\n  provider: ${PROVIDERS[agent] ?? 'openai-chat'}\n  model: scripted-model\n  baseUrl: ${model.url}/v1\n  key: env:CLAW_DEMO_KEY\nagents:\n  default: ${agent}\nruns:\n  max: 3\n`,
   )
   if (!isJson) {
-    say('Claw demo. The model’s answers are scripted; everything else is real: the daemon, the agents (pi, over ACP),')
+    say(
+      `Claw demo. The model’s answers are scripted; everything else is real: the daemon, the agents (${agent}, over ACP),`,
+    )
     say('git, the checks, the merge. One task is wrong at first and two collide, on purpose.\n')
     say(`Repository  ${repository}\nGoal        “${GOAL}”\n`)
   }

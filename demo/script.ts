@@ -192,9 +192,12 @@ const REVIEW = { summary: 'The change does what the task asks for and nothing el
 /** A prompt of the daemon's about one task. */
 const about = (title: string) => new RegExp(`(Task|task) \\d+\\.\\d+[^\\n]{0,4}${title}`)
 
+/** The same answer for APIs that take a schema and for those that are told of it in words. */
+const inJson = (value: unknown) => ({ json: value, say: JSON.stringify(value) })
+
 export const demoScript: Script = firstOf([
-  when((request) => /You plan work for coding agents/.test(request.system), say(JSON.stringify(PLAN))),
-  when((request) => /You review one change/.test(request.system), say(JSON.stringify(REVIEW))),
+  when((request) => /You plan work for coding agents/.test(request.system), inJson(PLAN)),
+  when((request) => /You review one change/.test(request.system), inJson(REVIEW)),
   when(
     prompted(/^# Settle a conflict/m),
     work([

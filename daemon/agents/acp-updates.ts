@@ -138,8 +138,28 @@ function permissionKind(call: ToolCall): PermissionRequest['kind'] {
   const known = PERMISSION_KINDS.find((kind) => kind === call.toolKind)
   if (known) return known
   if (/^mcp[_.:]|__|\bmcp\b/i.test(call.title) || 'server' in record(call.rawInput)) return 'mcp'
-  return call.command === null ? 'other' : 'execute'
+  if (call.command !== null) return 'execute'
+  // goose names no kind: what a tool does is read from what it is given.
+  const input = record(call.rawInput)
+  if (call.paths.length === 0) return 'other'
+  if (WRITING_KEYS.some((key) => key in input)) return 'edit'
+  return /^(read|view|open|cat|list|tree|ls)\b/i.test(call.title) ? 'read' : 'other'
 }
+
+const WRITING_KEYS = [
+  'content',
+  'file_text',
+  'old_str',
+  'new_str',
+  'old_text',
+  'new_text',
+  'oldText',
+  'before',
+  'after',
+  'edits',
+  'diff',
+  'patch',
+]
 
 /** A shell line, or an argument list (Codex): `bash -lc LINE` is its line. */
 export function commandOf(rawInput: unknown): string | null {

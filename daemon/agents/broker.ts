@@ -4,8 +4,18 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { PermissionRequest } from './agent.ts'
 import { splitCommands } from './shell-words.ts'
 
+/** How much an agent may do without the owner. */
+export type PermissionLevel = 'read-only' | 'edit' | 'edit+commands' | 'trusted'
+
 /** What an agent may do without the owner. */
 export interface PermissionPolicy {
+  /**
+   * `read-only`: nothing that changes anything; `edit`: files inside, listed commands; `edit+commands`: and
+   * any command whose effects stay inside the sandbox; `trusted`: everything, the sandbox decides alone.
+   */
+  level: PermissionLevel
+  /** Whether a sandbox really holds it. Without one `edit+commands` is no more than `edit`. */
+  isConfined: boolean
   worktree: string
   /** Its private HOME and TMPDIR: its own as well. */
   ownFolders: readonly string[]
@@ -57,6 +67,10 @@ const READ_ONLY_COMMANDS = [
 const DANGEROUS_ARGUMENT =
   /^(--output\b|-o$|--ext-diff|--textconv|--pre\b|--pre=|--hostname-bin|--open-files-in-pager|-O)/
 
+/** Programs that act on the world outside, whatever the sandbox: they are asked about. */
+const OUTWARD =
+  /(^|[\s;&|(`/])(ssh|scp|sftp|rsync|ftp|telnet|nc|ncat|socat|sudo|su|doas|systemctl|crontab|docker|podman|kubectl|helm|terraform|aws|gcloud|az|gh|glab|heroku|vercel|netlify|fly|flyctl|sendmail|mail)(\s|$)|\bgit(\s+-\S+(\s+[^-\s]\S*)?)*\s+(push|remote|send-email)(?![\w-])|\b(npm|pnpm|yarn|bun|cargo|poetry|uv|twine|gem|mvn|gradle)\b[^;&|]*\s(publish|deploy|upload|login|adduser|unpublish)(?![\w-])|\bcurl\b[^;&|]*\s(-X|--request|-d|--data\S*|-F|--form|-T|--upload-file)\b|\bwget\b[^;&|]*--(post|method)/
+
 /**
  * Decides on a permission request: files inside the run's own folders yes, listed commands yes,
  * everything else goes to the owner. Reads the file system only to follow symlinks.
@@ -64,6 +78,9 @@ const DANGEROUS_ARGUMENT =
  * The sandbox is what holds an agent; this is what decides whether anyone is asked.
  */
 export function decidePermission(request: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
+  if (policy.level === 'trusted') return allow('this agent is trusted; the sandbox alone decides')
+  if (policy.level === 'read-only' && request.kind !== 'read' && request.kind !== 'search')
+    return ask('it may only read')
   if (request.kind === 'execute' || (request.command !== null && request.kind !== 'mcp')) {
     return decideCommand(request, policy)
   }
@@ -97,6 +114,11 @@ function decidePaths(request: PermissionRequest, policy: PermissionPolicy): Perm
 function decideCommand({ command }: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
   if (command === null) return ask('the command is not named')
   if (policy.checkCommands.some((check) => check.trim() === command.trim())) return allow('a check of this task')
+  if (policy.level === 'edit+commands' && policy.isConfined) {
+    const outward = OUTWARD.exec(command)
+    if (!outward) return allow('the sandbox keeps its effects inside')
+    return ask(`\`${outward[0].trim()}\` may reach beyond the sandbox`)
+  }
   const commands = splitCommands(command)
   if (!commands) return ask('what it runs cannot be told from its text')
   const listed = policy.allowCommands.map((line) => line.trim().split(/\s+/)).filter((words) => words[0] !== '')

@@ -8,7 +8,7 @@ import { type Decision, decide, limitInMs } from './decide.ts'
 import { send } from './jobs.ts'
 import { isOfTheGoal, quarantine } from './quarantine.ts'
 import type { RunRegistry } from './run-registry.ts'
-import { gather } from './snapshot.ts'
+import { type Budget, gather } from './snapshot.ts'
 
 /** Rounds of one pass. Each round changes rows, so a pass that needs more goes round in circles. */
 const ROUNDS_MAX = 50
@@ -26,16 +26,19 @@ export function createAdvance({
   queue,
   runs,
   world,
+  budget,
 }: {
   store: Store
   queue: Queue
   runs: RunRegistry
   world: World
+  /** Left out: money and tokens are not looked at. */
+  budget?: Budget
 }) {
   async function pass(tx: Tx, goalId: GoalId): Promise<Effect[]> {
     const effects: Effect[] = []
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const snapshot = await gather(tx, world.clock.now(), goalId)
+      const snapshot = await gather(tx, world.clock.now(), goalId, budget)
       const decisions = decide(snapshot)
       if (decisions.length === 0) {
         const delayMs = limitInMs(snapshot)

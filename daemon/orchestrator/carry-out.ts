@@ -4,6 +4,7 @@ import type { PlannedTask } from '../../core/plan.ts'
 import type { RunId } from '../../core/run.ts'
 import { isTaskEnded, type Task, taskLabel } from '../../core/task.ts'
 import { mootAsk, openAsk } from '../inbox/ask.ts'
+import { setLimitFactor } from '../store/ledger-rows.ts'
 import type { Queue } from '../store/queue.ts'
 import {
   addEvent,
@@ -29,6 +30,7 @@ import type { Decision } from './decide.ts'
 import { send } from './jobs.ts'
 import type { StopReason } from './run-registry.ts'
 import type { Snapshot } from './snapshot.ts'
+import { wakeLimited } from './wake-limited.ts'
 
 /** What must happen outside the database once the transaction is through: lost in a crash, made good by reconciling. */
 export interface Effect {
@@ -105,6 +107,10 @@ export async function carryOut(tx: Tx, queue: Queue, decision: Decision, snapsho
       return [{ stopRun: decision.runId as RunId, why: decision.why }]
     case 'change-limits':
       await updateGoal(tx, goal.id, { limits: decision.limits })
+      if (decision.overall) {
+        await setLimitFactor(tx, decision.overall.key, decision.overall.factor)
+        await wakeLimited(tx, queue)
+      }
       await send(queue, tx, 'dispatch', 'all')
       return []
     case 'land-as-branch':

@@ -11,6 +11,7 @@ import type { GoalLimits } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
 import type { Plan, PlanId } from '../../core/plan.ts'
 import { isTaskEnded, type NextRun, type Task, type TaskId, taskLabel } from '../../core/task.ts'
+import { reachedLimits } from './goal-limit.ts'
 import { type Snapshot, workedMs } from './snapshot.ts'
 
 /** Plans in a row that vetting may send back to the brain before the owner is asked. */
@@ -27,7 +28,7 @@ export type Decision = (
   | { do: 'end-task'; taskId: TaskId; as: 'failed' | 'cancelled'; reason: string }
   | { do: 'follow-up'; comment: string }
   | { do: 'stop-run'; runId: string; why: 'limit' }
-  | { do: 'change-limits'; limits: GoalLimits }
+  | { do: 'change-limits'; limits: GoalLimits; overall: { key: string; factor: number } | null }
   | { do: 'land-as-branch' }
   | { do: 'land-goal' }
   | { do: 'report'; met: boolean; outcome: string }
@@ -60,6 +61,9 @@ export function decide(snapshot: Snapshot): Decision[] {
     if (decisions.length > 0) return decisions
   }
   const plan = latest(snapshot)
+  // Planning costs money too; while a plan is being worked by, its work is what is looked at.
+  const overLimit = activePlan(snapshot) ? undefined : decideLimit(snapshot)
+  if (overLimit) return overLimit
   if (snapshot.steers.length > 0 && plan?.state !== 'drafting') return [draftForSteers(snapshot)]
   if (!plan) return [{ do: 'draft-plan', version: nextVersion(snapshot), request: [], steers: [], instead: null }]
   switch (plan.state) {
@@ -162,7 +166,7 @@ function decideProposed(plan: Plan, snapshot: Snapshot): Decision[] {
         kind: 'plan-approval',
         taskId: null,
         question: `Carry out this plan of ${count(draft.tasks.length, 'task')} for goal #${goal.number}?`,
-        detail: describePlan(plan),
+        detail: [describePlan(plan), ...estimateOf(snapshot)].join('\n\n'),
         choices: [
           { id: 'yes', label: 'Carry it out' },
           { id: 'no', label: 'Plan again (say what to change)' },
@@ -172,6 +176,10 @@ function decideProposed(plan: Plan, snapshot: Snapshot): Decision[] {
       },
     },
   ]
+}
+
+function estimateOf({ money }: Snapshot): string[] {
+  return money?.estimate ? [`Estimated cost: ${money.estimate}.`] : []
 }
 
 /** A plan in Markdown, as the owner sees it before agreeing. */
@@ -307,13 +315,7 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
           ),
         ]
       }
-      return [
-        {
-          do: 'change-limits',
-          limits: { ...goal.limits, minutesMax: goal.limits.minutesMax === null ? null : goal.limits.minutesMax * 2 },
-          settles,
-        },
-      ]
+      return [raiseLimits(snapshot, settles)]
     default:
       return [{ do: 'nothing', settles }]
   }
@@ -384,33 +386,48 @@ export function isHeld(task: Task, asks: readonly Ask[]): boolean {
   )
 }
 
+/** Undefined: nothing is used up. An empty list: the owner is asked already. */
 function decideLimit(snapshot: Snapshot): Decision[] | undefined {
-  const { goal, runs, now } = snapshot
-  const minutesMax = goal.limits.minutesMax
-  if (minutesMax === null || workedMs(runs, now) < minutesMax * MINUTE) return undefined
-  const live = runs.filter((run) => run.state !== 'ended' && run.agent !== 'owner')
-  const unfinished = snapshot.tasks.some((task) => !isTaskEnded(task.state))
-  if (!unfinished) return undefined
-  const stops = live.map((run): Decision => ({ do: 'stop-run', runId: run.id, why: 'limit' }))
+  const { goal, runs } = snapshot
+  const [first, ...more] = reachedLimits(snapshot)
+  if (!first) {
+    // A day has passed, or the owner raised for another goal what all of them share.
+    const [ask] = snapshot.asks.filter((other) => other.kind === 'limit' && other.state === 'open')
+    return ask ? [{ do: 'moot', askId: ask.id }] : undefined
+  }
+  const isPlanning = activePlan(snapshot) === undefined
+  if (!isPlanning && snapshot.tasks.every((task) => isTaskEnded(task.state))) return undefined
   if (isOpen(snapshot, 'limit')) return []
+  const live = runs.filter((run) => run.state !== 'ended' && run.agent !== 'owner')
+  const words = [first, ...more].map((limit) => limit.words).join(' and ')
   return [
-    ...stops,
+    ...live.map((run): Decision => ({ do: 'stop-run', runId: run.id, why: 'limit' })),
     {
       do: 'ask',
       ask: {
         kind: 'limit',
         taskId: null,
-        question: `Goal #${goal.number} has used its ${minutesMax} minutes. What now?`,
+        question: `Goal #${goal.number} has used ${words}. What now?`,
         detail: 'Its agents are stopped; what they did is kept.',
         choices: [
-          { id: 'raise', label: `Go on for as long again` },
-          { id: 'finish', label: 'Finish with what is done' },
+          { id: 'raise', label: 'Go on for as much again' },
+          ...(isPlanning ? [] : [{ id: 'finish', label: 'Finish with what is done' }]),
           { id: 'drop', label: 'Drop the goal' },
         ],
         freeText: false,
       },
     },
   ]
+}
+
+function raiseLimits(snapshot: Snapshot, settles: AskId[]): Decision {
+  let limits = snapshot.goal.limits
+  let overall: { key: string; factor: number } | null = null
+  for (const { raise } of reachedLimits(snapshot)) {
+    if ('goal' in raise) limits = { ...limits, ...raise.goal }
+    else overall = raise.overall
+  }
+  return { do: 'change-limits', limits, overall, settles }
 }
 
 /** How long until a goal at work reaches its minutes; null where it never does, or where nothing is at work. */

@@ -1,3 +1,4 @@
+import { isFault } from '../../core/fault.ts'
 import { isGoalEnded } from '../../core/goal.ts'
 import type { World } from '../../core/world.ts'
 import type { JobOptions, Queue } from '../store/queue.ts'
@@ -22,6 +23,8 @@ export function createGiveUp(deps: { store: Store; queue: Queue; world: World })
   return (name: JobName): NonNullable<JobOptions['onError']> =>
     async (key, error, tries) => {
       if (name === 'dispatch' || name === 'advance' || tries < JOB_TRIES_MAX || !isOfTheGoal(error)) return 'retry'
+      // Waiting for a provider's limit to pass is no failure.
+      if (isFault(error, 'provider_limited')) return 'retry'
       const goal = await goalOf(name, key)
       if (!goal || isGoalEnded(goal.state)) return 'drop'
       if (goal.quarantine === null) await quarantine(deps, goal.id, error)

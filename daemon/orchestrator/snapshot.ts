@@ -1,9 +1,14 @@
+import type { Config } from '../../config/schema.ts'
 import type { Ask } from '../../core/ask.ts'
 import type { Goal, GoalId } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
 import type { Plan } from '../../core/plan.ts'
 import type { Run } from '../../core/run.ts'
+import type { Tokens } from '../../core/spend.ts'
 import type { Task } from '../../core/task.ts'
+import { estimateGoal, estimateInWords } from '../gateway/estimate.ts'
+import { findOverallLimit, type OverallLimit } from '../gateway/overall-limit.ts'
+import { sumSpend } from '../store/ledger-rows.ts'
 import {
   getGoal,
   listAsks,
@@ -28,9 +33,51 @@ export interface Snapshot {
   landings: Landing[]
   /** The owner's later words to the planner that no plan has taken up. */
   steers: Steer[]
+  /** What the goal's models cost; left out: nobody counts. */
+  money?: Money
 }
 
-export async function gather(db: Db, now: number, goalId: GoalId): Promise<Snapshot> {
+export interface Money {
+  spent: { usd: number; tokens: number }
+  /** A limit of the whole daemon that is used up. */
+  overall: OverallLimit | null
+  /** What the latest plan will probably cost, in words; null where there is none. */
+  estimate: string | null
+}
+
+/** What must be known besides the rows to hold a goal against the owner's limits. */
+export interface Budget {
+  limits: Config['limits']
+  /** Whoever works where the plan names nobody. */
+  agent(): string | null
+  price(tokens: Tokens): number | undefined
+}
+
+export async function gather(db: Db, now: number, goalId: GoalId, budget?: Budget): Promise<Snapshot> {
+  const snapshot = await gatherRows(db, now, goalId)
+  return budget ? { ...snapshot, money: await gatherMoney(db, snapshot, budget) } : snapshot
+}
+
+async function gatherMoney(db: Db, { now, goal, plans }: Snapshot, budget: Budget): Promise<Money> {
+  const { usd, tokens } = await sumSpend(db, { goalId: goal.id })
+  const plan = plans.at(-1)
+  const estimate =
+    plan?.state === 'proposed' && plan.draft
+      ? await estimateGoal(db, plan.draft, {
+          before: plan.createdAt,
+          goalId: goal.id,
+          agent: goal.agent ?? budget.agent(),
+          price: budget.price,
+        })
+      : null
+  return {
+    spent: { usd, tokens },
+    overall: await findOverallLimit(db, budget.limits, now),
+    estimate: estimate && estimateInWords(estimate),
+  }
+}
+
+async function gatherRows(db: Db, now: number, goalId: GoalId): Promise<Snapshot> {
   return {
     now,
     goal: await getGoal(db, goalId),

@@ -44,8 +44,10 @@ export interface DraftRequest {
   words: string[]
 }
 
-/** How often a brain that cannot be reached is tried before the owner is asked. */
-const TRIES_MAX = 6
+/** How often a brain that cannot be reached is tried before the owner is asked; less than what quarantines a goal. */
+const TRIES_MAX = 4
+/** One that answers nonsense was asked twice each time already. */
+const NONSENSE_MAX = 1
 
 /**
  * The job behind a plan row in state `drafting`: read the repository, have a plan drafted (or take
@@ -62,8 +64,10 @@ export function createPlanGoal(deps: PlanGoalDeps) {
       await makePlan(plan, goal, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      if (isFault(error, 'provider_limited') && tries < TRIES_MAX * 4) throw error
-      if (error instanceof Fault && error.mayRetry && tries < TRIES_MAX) throw error
+      // A limit passes; the job waits for the provider's own time, however long that is.
+      if (isFault(error, 'provider_limited')) throw error
+      const triesMax = isFault(error, 'brain_answer_invalid') ? NONSENSE_MAX : TRIES_MAX
+      if (error instanceof Fault && error.mayRetry && tries < triesMax) throw error
       if (!(error instanceof Fault)) throw error
       await giveUp(plan, goal, error)
     }

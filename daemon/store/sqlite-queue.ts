@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { backoffMs } from '../../core/backoff.ts'
+import { isFault } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
 import type { JobHandler, JobOptions, Queue } from './queue.ts'
 import type { Store } from './store.ts'
@@ -103,7 +104,7 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
         if (verdict === 'drop') return await finish(job)
         await store.db
           .updateTable('job')
-          .set({ tries, runAt: world.clock.now() + backoffMs(tries), lastError: String(error).slice(0, 2000) })
+          .set({ tries, runAt: againAt(error, tries), lastError: String(error).slice(0, 2000) })
           .where('id', '=', job.id)
           .execute()
       } catch (second) {
