@@ -8,6 +8,7 @@ import { Command, type CommandOptions, InvalidArgumentError, Option } from 'comm
 import { readVersion } from '../config/version.ts'
 import { nearest } from '../core/fault.ts'
 import type { ListOptions } from './commands/goals.ts'
+import type { ScheduleOptions } from './commands/schedule.ts'
 import type { Surface } from './surface.ts'
 
 // biome-ignore lint/suspicious/noConfusingVoidType: most commands have no exit code to give
@@ -95,6 +96,41 @@ export function createProgram(run: Run): Command {
   leaf(program, 'status', 'What is going on and what waits for you. Exit code 3 when no daemon runs.').action(
     (options: Json) => run(options, async (surface) => (await import('./commands/status.ts')).status(surface)),
   )
+  const schedule = program
+    .command('schedule')
+    .description('Schedules: add, list, show, pause, resume, run, rm, history.')
+  scheduleOptions(leaf(schedule, 'add <when> [goal]', 'Add a goal that comes back: "every weekday at 9" "…".')).action(
+    (when: string, goal: string | undefined, options: Json & ScheduleOptions) =>
+      run(options, async (surface) => (await import('./commands/schedule.ts')).add(surface, when, goal, options)),
+  )
+  leaf(schedule, 'list', 'List schedules.')
+    .option('--all', 'Also those that have ended or were removed.')
+    .action((options: Json & { all?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/schedule.ts')).list(surface, options)),
+    )
+  leaf(schedule, 'show <schedule>', 'Show a schedule (number or name) with its next five firings.').action(
+    (name: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/schedule.ts')).show(surface, name)),
+  )
+  for (const [verb, words] of [
+    ['pause', 'Nothing fires until it is resumed.'],
+    ['resume', 'Go on; what was due meanwhile does not count.'],
+    ['rm', 'Remove a schedule; its history and its goals stay.'],
+  ] as const) {
+    leaf(schedule, `${verb} <schedule>`, words).action((name: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/schedule.ts')).move(surface, verb, name)),
+    )
+  }
+  leaf(schedule, 'run <schedule>', 'Fire now, whatever its times and its condition say.').action(
+    (name: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/schedule.ts')).run(surface, name)),
+  )
+  leaf(schedule, 'history <schedule>', 'Its firings, latest first: fired, skipped, missed, failed.')
+    .option('--limit <number>', 'The latest so many.', wholeNumber, 20)
+    .action((name: string, options: Json & { limit: number }) =>
+      run(options, async (surface) => (await import('./commands/schedule.ts')).history(surface, name, options)),
+    )
+
   leaf(program, 'inbox', 'What waits for you.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/inbox.ts')).inbox(surface)),
   )
@@ -179,6 +215,35 @@ export function createProgram(run: Run): Command {
       run(options, async (surface) => (await import('./commands/restore.ts')).restore(surface, file, options)),
     )
 
+  const mcp = program.command('mcp').description('Claw’s tools for other programs, over MCP.')
+  leaf(mcp, 'serve', 'Speak MCP on stdin and stdout (the short form is `claw mcp`); starts the daemon when needed.', {
+    isDefault: true,
+  }).action((options: Json) => run(options, async (surface) => (await import('./commands/mcp.ts')).serve(surface)))
+  leaf(
+    mcp,
+    'install <client>',
+    'Show, then write, what makes a client use Claw: claude, codex, cursor, gemini, qwen, vscode.',
+  )
+    .option('--remove', 'Take it back.')
+    .option('--yes', 'Write it without being asked.')
+    .action((client: string, options: Json & { remove?: boolean; yes?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/mcp.ts')).install(surface, client, options)),
+    )
+
+  const token = program.command('token').description('Tokens for MCP clients over HTTP: create, list, revoke.')
+  leaf(token, 'create <name>', 'Make a token and print it, this once.')
+    .option('--read-only', 'It may look and change nothing.')
+    .option('--days <number>', 'It lasts so many days; default: until it is revoked.', wholeNumber)
+    .action((name: string, options: Json & { readOnly?: boolean; days?: number }) =>
+      run(options, async (surface) => (await import('./commands/token.ts')).create(surface, name, options)),
+    )
+  leaf(token, 'list', 'List tokens with what they open and when they were last used.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/token.ts')).list(surface)),
+  )
+  leaf(token, 'revoke <name>', 'End a token at once.').action((name: string, options: Json) =>
+    run(options, async (surface) => (await import('./commands/token.ts')).revoke(surface, name)),
+  )
+
   leaf(program, 'doctor', 'Check what Claw needs; each line says how to mend it.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/doctor.ts')).doctor(surface)),
   )
@@ -196,6 +261,35 @@ function goalOptions(command: Command): Command {
     .option('--agent <name>', 'The agent to use.')
     .option('--plan <file>', 'A ready plan (YAML); no model is asked for one.')
     .option('--watch', 'Follow the goal until it has ended (exit code 5 when it was not met).')
+}
+
+/** Beside what a goal may be told: when, how often, and what it waits for. */
+function scheduleOptions(command: Command): Command {
+  return command
+    .option('--name <name>', 'What to call it; small letters, digits and dashes.')
+    .option('--timezone <zone>', 'The zone of its times, such as Europe/Berlin; default: this machine’s.')
+    .option('--repo <path|url>', 'The repository; without one each goal gets a fresh workspace.')
+    .option('--branch <name>', 'The branch the work is for; default: the one that is checked out.')
+    .addOption(choices('--land <how>', 'How the result reaches you.', ['branch', 'merge', 'pr']))
+    .addOption(choices('--autonomy <how>', 'When you are asked.', ['ask-plan', 'ask-land', 'auto']))
+    .option('--max-minutes <number>', 'Minutes of work before you are asked.', positive)
+    .option('--max-attempts <number>', 'Failed attempts at a task before you are asked.', wholeNumber)
+    .option('--agent <name>', 'The agent to use.')
+    .option('--if <command>', 'Fire only when this command ends with 0; no model is asked.')
+    .addOption(choices('--misfire <how>', 'What becomes of times that were slept through.', ['skip', 'once', 'all']))
+    .addOption(choices('--overlap <how>', 'While the goal before is open.', ['skip', 'queue', 'replace']))
+    .option('--jitter <seconds>', 'Put each firing off by up to so much.', wholeNumber)
+    .option('--until <date>', 'Nothing fires from then on.')
+    .option('--times <number>', 'End after so many goals.', wholeNumber)
+    .option('--hook <name>', 'Fire on signed calls of POST /hooks/<name> instead of by the clock.')
+    .option('--secret <where>', 'The hook’s secret: env:NAME or file:/path; `standard:` in front for that scheme.')
+    .option('--events <list>', 'Only these events of the hook, separated by commas.')
+    .option('--path <path>', 'Fire when this file or folder changes.')
+    .option('--glob <pattern>', 'Only files of --path that fit.')
+    .option('--after-goal <goal>', 'Fire when this goal ends.')
+    .option('--after-schedule <schedule>', 'Fire when a goal of this schedule ends.')
+    .addOption(choices('--on <how>', 'How that goal has to end.', ['met', 'dropped', 'ended']))
+    .option('-y, --yes', 'Add it without asking.')
 }
 
 function choices(flags: string, words: string, values: string[]): Option {

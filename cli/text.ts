@@ -64,6 +64,13 @@ export function ago(at: number, now: number): string {
   return `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, '0')}-${String(date.getDate()).padStart(2, '0')}`
 }
 
+/** `812 B`, `4.0 KB`, `1.2 GB`. */
+export function bytes(size: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB']
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, size)) / 10))
+  return `${power === 0 ? size : (size / 1024 ** power).toFixed(1)} ${units[power]}`
+}
+
 /** `1 goal`, `2 goals`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`

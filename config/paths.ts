@@ -23,6 +23,8 @@ export interface Paths {
   workspacesDir: string
   reportsDir: string
   notesDir: string
+  /** Archives that `claw backup` and the daily one make. */
+  backupsDir: string
   logsDir: string
 }
 
@@ -56,6 +58,7 @@ export function pathsIn(home: string): Paths {
     workspacesDir: join(home, 'workspaces'),
     reportsDir: join(home, 'reports'),
     notesDir: join(home, 'notes'),
+    backupsDir: join(home, 'backups'),
     logsDir: join(home, 'logs'),
   }
 }

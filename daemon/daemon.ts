@@ -18,6 +18,7 @@ import { type DetectedAgent, detectAgents } from './agents/profiles/detect.ts'
 import { listProfiles } from './agents/profiles/index.ts'
 import { createPrograms } from './agents/programs.ts'
 import { classifyFault, classifyTurn } from './agents/verdict.ts'
+import { createMakeBackup, type MakeBackup } from './backup/make-backup.ts'
 import { createAgentBrain } from './brain/agent-brain.ts'
 import type { Brain } from './brain/brain.ts'
 import { findBrain } from './brain/find-brain.ts'
@@ -77,6 +78,7 @@ import {
 import { createSqliteQueue } from './store/sqlite-queue.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import { createDependencyCache } from './worktrees/dependency-cache.ts'
+import { createGit } from './worktrees/git.ts'
 import { createRepositories } from './worktrees/git-repositories.ts'
 import { createRepositoryDesk } from './worktrees/repository-desk.ts'
 import { toolchainEnvironment } from './worktrees/toolchain.ts'
@@ -90,6 +92,7 @@ export interface Daemon extends AsyncDisposable {
   health(): Promise<Omit<Health, 'url'>>
   getProof(id: string): ReturnType<typeof getProof>
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
+  makeBackup: MakeBackup
   /** Values that must never leave: keys of models. */
   secrets(): readonly string[]
   /** Mends what a crash left, then runs jobs. */
@@ -195,6 +198,14 @@ export async function createDaemon({
       return verifier.verify({ ...input, signal, ...(ownerCheckout === null ? {} : { ownerCheckout }) })
     })
 
+  const makeBackup = createMakeBackup({
+    store,
+    git: createGit({ world, ownerEnv: host.env }),
+    world,
+    paths,
+    version: host.version,
+  })
+
   // Agents and the brain.
   const driver = createAcpDriver({ world, sandbox, programs, ownerHome: host.ownerHome, readable: toolchains, table })
   const prompts = loadPrompts()
@@ -295,6 +306,8 @@ export async function createDaemon({
         inbox,
         decide(request, worktree) {
           const { decision, reason } = decidePermission(request, {
+            level: config.agents.permissions,
+            isConfined: sandbox.name !== 'none',
             worktree,
             ownFolders: [join(paths.runsDir, task.id, 'home'), join(paths.runsDir, task.id, 'tmp')],
             allowCommands: config.agents.allowCommands,
@@ -424,6 +437,7 @@ export async function createDaemon({
     },
     getProof: (id) => getProof(store.db, id as `proof_${string}`),
     readOutput: (digest) => readOutput(paths.outputsDir, digest),
+    makeBackup,
     secrets: () => models.map((model) => model.key),
     async start() {
       await verifier.sweep()

@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT_FINAL, findDaemonFile, newToken, removeDaemonFile, writeDaemonFile } from '../config/daemon-file.ts'
+import { lockHome } from '../config/home-lock.ts'
 import { loadConfig } from '../config/load.ts'
 import { findPaths } from '../config/paths.ts'
 import { MINUTE, SECOND, systemClock } from '../core/clock.ts'
@@ -17,7 +18,6 @@ import { createApp } from './http/app.ts'
 import { serveHttp } from './http/serve.ts'
 import { openLog } from './log.ts'
 import { readPlanFile } from './planning/plan-file.ts'
-import { lockHome } from './store/home-lock.ts'
 
 /** How long an orderly stop may take before the process just ends; nothing is lost by that, only tidiness. */
 const STOP_MS_MAX = 20 * SECOND
@@ -84,6 +84,7 @@ async function main(): Promise<void> {
     health,
     getProof: parts.getProof,
     readOutput: parts.readOutput,
+    makeBackup: parts.makeBackup,
     readPlanFile,
     token,
     version: host.version,

@@ -1,5 +1,6 @@
 /** What the routes answer, as schemas: for the served description. The annotations hold them to the real types. */
 import { z } from 'zod'
+import type { BackupMade } from '../../config/backup-file.ts'
 import { Ask } from '../../core/ask.ts'
 import { Goal } from '../../core/goal.ts'
 import { Landing } from '../../core/landing.ts'
@@ -32,6 +33,16 @@ const summary = {
   tasks: z.object({ total: z.int(), done: z.int(), running: z.int(), failed: z.int() }),
   openAsks: z.int(),
 }
+
+export const BackupMadeSchema: z.ZodType<BackupMade> = z.object({
+  file: z.string(),
+  bytes: z.int(),
+  madeAt: z.number(),
+  files: z.int(),
+  repositories: z.int(),
+  secrets: z.boolean(),
+  trouble: z.array(z.string()),
+})
 
 export const GoalSummarySchema: z.ZodType<GoalSummary> = z.object(summary)
 

@@ -8,6 +8,7 @@ import { Proof } from '../../core/proof.ts'
 import {
   AliveSchema,
   AskListSchema,
+  BackupMadeSchema,
   EventPageSchema,
   GoalListSchema,
   GoalSummarySchema,
@@ -28,6 +29,7 @@ import {
 } from './answers.ts'
 import {
   AnswerBody,
+  BackupBody,
   EmptyBody,
   EventsQuery,
   GoalListQuery,
@@ -208,6 +210,12 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     query: EventsQuery,
     answer: EventPageSchema,
     media: 'text/event-stream',
+  },
+  'POST /v1/backup': {
+    summary: 'Makes one consistent archive of the home while the daemon works.',
+    body: BackupBody,
+    answer: BackupMadeSchema,
+    status: 201,
   },
   'GET /v1/proofs/{proof}': { summary: 'One proof.', answer: Proof },
   'GET /v1/outputs/{digest}': { summary: 'The whole output of a check, by its sha256.', media: 'text/plain' },

@@ -20,19 +20,22 @@ const MIGRATIONS = new URL('./migrations/', import.meta.url)
  * @param file `:memory:` in quick tests
  * @throws store_broken where the file is no database, or is of a newer Claw
  */
-export function openSqliteStore(file: string): Store {
-  let database: DatabaseSync
+export function openSqliteStore(file: string, { migrations = MIGRATIONS }: { migrations?: URL } = {}): Store {
+  let database: DatabaseSync | undefined
   try {
     // Somebody who looks into the file (a backup, sqlite3) may hold it for a moment, also right at the start.
     database = new DatabaseSync(file, { timeout: BUSY_MS })
     assertVersion(database)
     database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
-    migrate(database, file)
+    migrate(database, file, migrations)
   } catch (error) {
+    // Held open it would keep its log beside it, and keep `claw restore` from putting another in its place.
+    database?.close()
     if (error instanceof Fault) throw error
     throw asFault(error, file)
   }
-  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database) })
+  const opened = database
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(opened) })
   const listeners = new Set<() => void>()
   return {
     db,
@@ -51,7 +54,7 @@ export function openSqliteStore(file: string): Store {
       return { [Symbol.dispose]: () => listeners.delete(listener) }
     },
     async snapshot(target) {
-      database.prepare('vacuum into ?').run(target)
+      opened.prepare('vacuum into ?').run(target)
     },
     async [Symbol.asyncDispose]() {
       listeners.clear()
@@ -78,8 +81,8 @@ function assertVersion(database: DatabaseSync): void {
   }
 }
 
-function migrate(database: DatabaseSync, file: string): void {
-  const steps = readdirSync(MIGRATIONS)
+function migrate(database: DatabaseSync, file: string, migrations: URL): void {
+  const steps = readdirSync(migrations)
     .filter((name) => /^\d{4}-.*\.sql$/.test(name))
     .sort()
   const { user_version: done } = database.prepare('pragma user_version').get() as { user_version: number }
@@ -96,7 +99,7 @@ function migrate(database: DatabaseSync, file: string): void {
     if (index < done) continue
     database.exec('begin immediate')
     try {
-      database.exec(readFileSync(new URL(name, MIGRATIONS), 'utf8'))
+      database.exec(readFileSync(new URL(name, migrations), 'utf8'))
       database.exec(`pragma user_version = ${index + 1}`)
       database.exec('commit')
     } catch (error) {

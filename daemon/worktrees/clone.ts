@@ -7,6 +7,7 @@ import { syncFolder, writeDurably } from './durable-file.ts'
 import { type Git, TRANSFER_TIMEOUT_MS } from './git.ts'
 import { keptConfig } from './own-git.ts'
 import type { Owner } from './owner.ts'
+import { forgetRestored, takeUpRestored } from './restored-refs.ts'
 
 /**
  * Makes Claw's bare clone of an owner's repository, once.
@@ -40,11 +41,13 @@ export async function ensureClone(
   try {
     await cloneInto(git, owner, draft)
     const config = await strip(draft)
+    await takeUpRestored({ git, world }, gitDir, draft)
     await mkdir(join(draft, 'claw'), { recursive: true })
     await writeDurably(keptConfig(draft), config)
     await syncFolder(draft)
     await rename(draft, gitDir)
     await syncFolder(folder)
+    await forgetRestored(gitDir)
     return config
   } catch (error) {
     await rm(draft, { recursive: true, force: true })

@@ -34,6 +34,9 @@ export function createFakeApp(over: Partial<AppDeps> = {}) {
       if (digest !== 'd'.repeat(64)) throw new Fault('output_not_found', `There is no output ${digest}`)
       return new Blob(['all of it']).stream()
     },
+    async makeBackup({ file = '/home/backups/claw.tar.gz', withSecrets = false } = {}) {
+      return { file, bytes: 4096, madeAt: 1, files: 3, repositories: 0, secrets: withSecrets, trouble: [] }
+    },
     readPlanFile(text, name) {
       if (!text.startsWith('summary:')) throw new Fault('plan_invalid', `${name}:1: not a plan`)
       const task = { key: 'a', title: 'A', brief: 'A', footprint: ['**'] }

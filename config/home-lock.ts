@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-import { Fault } from '../../core/fault.ts'
+import { Fault } from '../core/fault.ts'
 
 /**
  * The kernel lock that makes one process the owner of a home: an exclusive transaction held on an
