@@ -37,7 +37,12 @@ export interface GoalsForTools {
     source: { surface: 'mcp'; from: string | null }
     idempotencyKey?: string | null | undefined
   }): Promise<GoalSummaryForTools>
-  list(filter?: { state?: 'open' | 'ended' | 'all' }): Promise<GoalSummaryForTools[]>
+  /** Newest first; the next page comes `before` the number of the last one. */
+  list(filter?: {
+    state?: 'open' | 'ended' | 'all'
+    limit?: number | undefined
+    before?: number | undefined
+  }): Promise<GoalSummaryForTools[]>
   show(goal: string): Promise<GoalForTools>
   showTask(task: string): Promise<TaskForTools>
   steer(goalOrTask: string, text: string, by: string): Promise<'planner' | 'run' | 'next-run'>

@@ -89,7 +89,7 @@ export async function openMcpPlace({ file = ':memory:', world, hasMemory = true,
     )
     if (options.elicit)
       client.setRequestHandler('elicitation/create', async (request) => options.elicit!(request.params))
-    const transport = new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${PORT}/mcp`), {
+    const transport = new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port?.() ?? PORT}/mcp`), {
       requestInit: { headers: { authorization: `Bearer ${token}` } },
       fetch: async (url, init) => fake.app.request(String(url), init),
     })

@@ -52,7 +52,7 @@ const CALLS: Record<string, [input: object, words: string, data: object]> = {
     'Added. #3 Add rate limiting',
     { goal: 3, status: 'planning' },
   ],
-  list_goals: [{}, '#1 Add rate limiting: working', { goals: [{ goal: 1 }], more: 0 }],
+  list_goals: [{}, '#1 Add rate limiting: working', { goals: [{ goal: 1 }], next: null }],
   show_goal: [
     { goal: '1' },
     '1.1 Write the limiter: ready',
