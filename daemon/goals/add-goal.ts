@@ -103,6 +103,9 @@ export function createAddGoal(deps: AddGoalDeps) {
   }
 
   async function findTarget({ repo, branch }: NewGoal, repository: Repository): Promise<string> {
+    // One question to the owner's repository; what it cannot answer, a fetch does.
+    const seen = repo === null ? undefined : await repository.glance(branch)
+    if (seen !== undefined) return seen
     if (repo !== null) await repository.fetch()
     const target = branch ?? (await repository.ownerHead()) ?? (await onlyBranch(await repository.ownerBranches()))
     await repository.ownerBranch(target)

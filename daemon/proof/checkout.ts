@@ -15,9 +15,11 @@ export interface Checkout extends AsyncDisposable {
   readonly room: Room
   /**
    * Puts the tracked files on the commit again, removes what is neither tracked nor ignored, and
-   * lays `files` over it. Dependency folders stay.
+   * lays `files` over it. Dependency folders stay. Costs nothing while it is as git made it.
    */
   reset(files: readonly Restored[]): Promise<void>
+  /** Says that something has written, or is about to write, into it. */
+  used(): void
 }
 
 export async function openCheckout(
@@ -46,14 +48,19 @@ export async function openCheckout(
     await rm(own, { recursive: true, force: true })
     throw error
   }
+  let isPristine = true
   return {
     room,
     async reset(files) {
-      await repository.resetWorktree(room.checkout, commit)
+      if (!isPristine) await repository.resetWorktree(room.checkout, commit)
+      isPristine = files.length === 0
       for (const { path, content } of files) {
         if (content === null) await removeFile(room.checkout, path)
         else await layFile(room.checkout, path, content)
       }
+    },
+    used() {
+      isPristine = false
     },
     [Symbol.asyncDispose]: remove,
   }

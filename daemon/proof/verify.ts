@@ -92,14 +92,15 @@ export function createVerifier(deps: {
     const shell = shellFor(options.repository)
     let step = 0
     try {
-      await dependencies.prepare({
+      const { how } = await dependencies.prepare({
         worktree: checkout.room.checkout,
         toolchain: checkout.room.toolchain,
         recipe,
         ...(options.ownerCheckout === undefined ? {} : { ownerCheckout: options.ownerCheckout }),
         ...(options.signal ? { signal: options.signal } : {}),
-        run: ({ command, network, timeoutSeconds }) =>
-          shell({
+        run: ({ command, network, timeoutSeconds }) => {
+          checkout.used()
+          return shell({
             room: checkout.room,
             recipe,
             command,
@@ -107,8 +108,10 @@ export function createVerifier(deps: {
             timeoutMs: timeoutSeconds * 1000,
             runId: commandId(options.tag, `setup-${++step}`),
             signal: options.signal,
-          }),
+          })
+        },
       })
+      if (how !== 'nothing' || recipe.envFiles.length > 0) checkout.used()
       return null
     } catch (error) {
       if (!isFault(error, 'setup_failed')) throw error
@@ -132,6 +135,7 @@ export function createVerifier(deps: {
   }
 
   function runOne(checkout: Checkout, recipe: Recipe, options: RunOptions, check: Check, n: number) {
+    checkout.used()
     return runCheck({
       shell: shellFor(options.repository),
       room: checkout.room,

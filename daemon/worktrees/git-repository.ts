@@ -5,6 +5,7 @@ import type { World } from '../../core/world.ts'
 import { captureWorktree, changesBetween, commitTree } from './capture.ts'
 import { type Git, parts, revision, stderrOf, TRANSFER_TIMEOUT_MS } from './git.ts'
 import { createWorktrees } from './git-worktrees.ts'
+import { createObjectMemo } from './object-memo.ts'
 import { createOwnGit } from './own-git.ts'
 import type { Owner } from './owner.ts'
 import { createRegistry } from './registration.ts'
@@ -17,6 +18,7 @@ const HEADS = 'refs/claw/owner/heads/'
 const ROOT = 'refs/claw/root'
 const READ_BYTES_MAX = 1024 * 1024
 const DIFF_BYTES_MAX = 1024 * 1024
+const ANSWERS_MAX = 50
 
 export interface RepositoryDeps {
   world: World
@@ -34,6 +36,7 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
   const git = createOwnGit(deps.git, gitDir, deps.config, world.log)
   const registry = await createRegistry(gitDir)
   const worktrees = createWorktrees({ git, registry, lock, log: world.log })
+  const memo = createObjectMemo(ANSWERS_MAX)
   let identityRead: Promise<Identity> | undefined
 
   async function find(ref: string): Promise<string | undefined> {
@@ -67,6 +70,21 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
     await git([...args, '--', owner.from, ...refspecs], { asOwner: owner.asOwner, timeoutMs: TRANSFER_TIMEOUT_MS })
   }
 
+  async function readFileAt(commit: string, path: string, bytesMax: number): Promise<string | undefined> {
+    const { out } = await git(['cat-file', '--batch', '-z'], {
+      input: `${revision(commit)}:${path.replaceAll('\0', '')}\0`,
+      outputMax: bytesMax + 200,
+      cut: true,
+    })
+    const end = out.indexOf(10)
+    const size = / blob (\d+)$/.exec(out.subarray(0, end).toString('utf8'))?.[1]
+    if (size === undefined) return undefined
+    if (Number(size) > bytesMax) {
+      throw new Fault('input_invalid', `${path} is ${size} bytes long; at most ${bytesMax} are read`)
+    }
+    return asText(out.subarray(end + 1, end + 1 + Number(size)), path)
+  }
+
   /** An unborn branch gets a commit to start from: work on a repository without commits is work like any other. */
   async function ensureRoot(): Promise<void> {
     if (await find(ROOT)) return
@@ -87,12 +105,12 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
     fetch: () =>
       lock.run(async () => {
         identityRead = undefined
-        await owner.check()
         const refspecs = [`+refs/heads/*:${HEADS}*`, '+refs/tags/*:refs/claw/owner/tags/*']
         try {
           // HEAD too: where it is detached nothing else may hold its commit.
           await fetchRefs([...refspecs, '+HEAD:refs/claw/owner/HEAD'])
         } catch (error) {
+          await owner.check()
           if (!/remote ref HEAD/.test(stderrOf(error))) throw unreachable(error, owner.name)
           await fetchRefs(refspecs)
           await ensureRoot()
@@ -119,8 +137,12 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
     },
     ownerBranches,
     ownerHead: () => owner.head(),
+    glance: (branch) => owner.glance(branch),
     find,
-    treeOf: async (commit) => (await git(['rev-parse', '--verify', `${revision(commit)}^{tree}`])).text,
+    treeOf: (commit) =>
+      memo.recall('tree', [commit], async () => {
+        return (await git(['rev-parse', '--verify', `${revision(commit)}^{tree}`])).text
+      }),
 
     async setRef(ref, commit, expect) {
       const old = expect === undefined ? [] : [expect ?? '']
@@ -146,21 +168,12 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       return (await git(asked, { answers: [1] })).code === 0
     },
 
-    listFiles: async (commit) => parts((await git(['ls-tree', '-r', '-z', '--name-only', revision(commit)])).out),
-    async readFile(commit, path, bytesMax = READ_BYTES_MAX) {
-      const { out } = await git(['cat-file', '--batch', '-z'], {
-        input: `${revision(commit)}:${path.replaceAll('\0', '')}\0`,
-        outputMax: bytesMax + 200,
-        cut: true,
-      })
-      const end = out.indexOf(10)
-      const size = / blob (\d+)$/.exec(out.subarray(0, end).toString('utf8'))?.[1]
-      if (size === undefined) return undefined
-      if (Number(size) > bytesMax) {
-        throw new Fault('input_invalid', `${path} is ${size} bytes long; at most ${bytesMax} are read`)
-      }
-      return asText(out.subarray(end + 1, end + 1 + Number(size)), path)
-    },
+    listFiles: (commit) =>
+      memo.recall('files', [commit], async () => {
+        return parts((await git(['ls-tree', '-r', '-z', '--name-only', revision(commit)])).out)
+      }),
+    readFile: (commit, path, bytesMax = READ_BYTES_MAX) =>
+      memo.recall(`file ${path} ${bytesMax}`, [commit], () => readFileAt(commit, path, bytesMax)),
     async log(commit, max) {
       const args = ['log', '-z', '--format=%H%x1f%ct%x1f%an%x1f%s', `--max-count=${Math.floor(max)}`, revision(commit)]
       return parts((await git(args)).out).map((line) => {
@@ -178,7 +191,7 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       if (!wasCut) return text
       return `${text.slice(0, text.lastIndexOf('\n') + 1)}… the rest of this diff is left out: it is longer than ${bytesMax} bytes\n`
     },
-    changes: (from, to) => changesBetween(git, from, to),
+    changes: (from, to) => memo.recall('changes', [from, to], () => changesBetween(git, from, to)),
 
     addWorktree: (path, commit) => worktrees.add(path, commit),
     removeWorktree: (path, options) => worktrees.remove(path, options),

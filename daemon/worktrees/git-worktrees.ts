@@ -4,6 +4,7 @@ import { Fault, isFault } from '../../core/fault.ts'
 import type { Log } from '../../core/world.ts'
 import { treeOfFiles, withDraftOf } from './capture.ts'
 import { parts, revision } from './git.ts'
+import { isFullId } from './object-memo.ts'
 import type { OwnGit } from './own-git.ts'
 import type { Registry, WorktreeRecord } from './registration.ts'
 import { createLocks, type Lock } from './repository-lock.ts'
@@ -115,7 +116,9 @@ export function createWorktrees({ git, registry, lock, log }: WorktreesDeps): Wo
 
     async reset(given, commit) {
       const path = await settled(given)
-      const on = (await git(['rev-parse', '--verify', '-q', `${revision(commit)}^{commit}`])).text
+      const on = isFullId(commit)
+        ? commit
+        : (await git(['rev-parse', '--verify', '-q', `${revision(commit)}^{commit}`])).text
       await locks(path).run(async () => {
         await get(path)
         await finishReset({ path, commit: on, state: 'resetting' })

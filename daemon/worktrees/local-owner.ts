@@ -62,6 +62,12 @@ export function createLocalOwner(
       const { code, text } = await git(['symbolic-ref', '-q', '--short', 'HEAD'], { cwd: top, answers: [1] })
       return code === 0 ? text : undefined
     },
+    async glance(branch) {
+      const asked = ['for-each-ref', '--format=%(HEAD)%(refname:lstrip=2)', 'refs/heads/']
+      const names = (await git(asked, { cwd: top, answers: [128] })).text.split('\n')
+      if (branch === null) return names.find((name) => name.startsWith('*'))?.slice(1)
+      return names.some((name) => name.slice(1) === branch) ? branch : undefined
+    },
     excludes: async () => readExcludes(await config(), ownerEnv['HOME'], ownerEnv['XDG_CONFIG_HOME'], commonDir),
     identity: async () => identityIn(await config()),
     land: async (order) => landLocally({ git, gitDir, config: await config() }, checkout, order),

@@ -14,6 +14,8 @@ export interface Owner {
   check(): Promise<void>
   /** The branch that HEAD names, born or not; undefined where it is detached. */
   head(): Promise<string | undefined>
+  /** The branch of that name, or (null) the one that HEAD names, if it is there at this moment; undefined where more has to be asked to know. */
+  glance(branch: string | null): Promise<string | undefined>
   /** Patterns that the owner has git ignore outside the repository's own files. */
   excludes(): Promise<string>
   identity(): Promise<Identity>

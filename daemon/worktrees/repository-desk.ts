@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { access, readdir, realpath, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { newId } from '../../core/id.ts'
 import type { RepositoryId, RepositoryRow } from '../../core/repository.ts'
@@ -47,7 +47,7 @@ export function createRepositoryDesk(deps: {
     async take(source, workspaceName) {
       if (source === null) return makeWorkspace(workspaceName)
       const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[^/\s]+@[^/\s]+:/.test(source)
-      const by = isUrl ? { url: source } : { path: await repositories.locate(source) }
+      const by = isUrl ? { url: source } : { path: (await knownTop(source)) ?? (await repositories.locate(source)) }
       let row = await findRepository(store.db, by)
       if (!row) {
         const fresh = freshRow(by)
@@ -97,6 +97,17 @@ export function createRepositoryDesk(deps: {
       for (const repository of open.values()) await (await repository.catch(() => undefined))?.[Symbol.asyncDispose]()
       open.clear()
     },
+  }
+
+  /** A folder that is the top of a checkout we know needs no looking into, as long as there is one. */
+  async function knownTop(source: string): Promise<string | undefined> {
+    try {
+      const path = await realpath(source)
+      await access(join(path, '.git'))
+      return (await findRepository(store.db, { path })) && path
+    } catch {
+      return undefined
+    }
   }
 
   function freshRow(by: { path: string } | { url: string }): RepositoryRow {

@@ -42,6 +42,8 @@ export function createUrlOwner(
       }
     },
     head,
+    // Nobody can say at a glance what a server has.
+    glance: async () => undefined,
     excludes: async () => readExcludes(await config(), ownerEnv['HOME'], ownerEnv['XDG_CONFIG_HOME'], undefined),
     identity: async () => identityIn(await config()),
     async land({ branch, commit, expect }): Promise<LandOutcome> {

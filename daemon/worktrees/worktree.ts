@@ -16,6 +16,11 @@ export interface Repository extends AsyncDisposable {
   ownerBranches(): Promise<string[]>
   /** The branch that the owner's HEAD names; undefined where it is detached. */
   ownerHead(): Promise<string | undefined>
+  /**
+   * Without a fetch: the owner's branch of that name, or (null) the one that HEAD names, if it has a commit at
+   * this moment. Undefined where only a fetch can say.
+   */
+  glance(branch: string | null): Promise<string | undefined>
   /** The commit a ref or commit-ish of ours names; undefined where there is none. */
   find(ref: string): Promise<string | undefined>
   treeOf(commit: string): Promise<string>

@@ -20,6 +20,9 @@ describe('opening an owner’s repository', () => {
 
     expect(await repository.ownerBranches()).toEqual(['feature/ü', 'main'])
     expect(await repository.ownerHead()).toBe('main')
+    expect(await repository.glance(null)).toBe('main')
+    expect(await repository.glance('main')).toBe('main')
+    expect(await repository.glance('mian')).toBeUndefined()
     const head = owner.git(path, 'rev-parse', 'HEAD')
     expect(await repository.ownerBranch('feature/ü')).toBe(head)
     expect(await repository.find('refs/claw/owner/tags/v1')).toBe(head)
@@ -77,6 +80,7 @@ describe('opening an owner’s repository', () => {
     owner.git(path, 'commit', '-q', '--allow-empty', '-m', 'nowhere')
     const repository = await owner.repositories.openLocal(path, clone(owner))
     expect(await repository.ownerHead()).toBeUndefined()
+    expect(await repository.glance(null)).toBeUndefined()
     expect(await repository.find('refs/claw/owner/HEAD')).toBe(owner.git(path, 'rev-parse', 'HEAD'))
   })
 
