@@ -103,7 +103,13 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   await using parts = new AsyncDisposableStack()
   const ledger = createLedger({ store, world: own })
   parts.defer(() => ledger.flush())
-  const meter = await openMeter({ store, ledger, world: own, prices, limits: config.limits, onLimit: hooks.onLimit })
+  const meter = await openMeter({ store, ledger, world: own, prices, limits: config.limits, onLimit: tellOfLimit })
+
+  /** Whoever decides what follows reads the ledger: it must say what we know. */
+  function tellOfLimit(caller: Caller, limit: LimitUse): void {
+    void ledger.flush().then(() => hooks.onLimit(caller, limit))
+  }
+
   const rows = await listUpstreamRows(store.db)
   const gates = new Map<string, OpenGate>()
   for (const { name, parallelMax } of upstreams) {

@@ -97,6 +97,7 @@ export async function openMeter(deps: MeterDeps): Promise<Meter> {
   async function dropOldest(): Promise<void> {
     for (const [key, promise] of accounts) {
       const account = await promise
+      await ledger.flush()
       if (account.inFlight.tokens > 0) continue
       accounts.delete(key)
       return

@@ -210,7 +210,6 @@ function decideQuarantine(ask: Ask): Decision[] {
 }
 
 function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
-  const { goal } = snapshot
   const settles = [ask.id]
   const choice = ask.answer?.choice ?? null
   const text = ask.answer?.text ?? null

@@ -59,11 +59,11 @@ export interface Sum {
   unpriced: number
 }
 
-/** What was spent, at what is known of each request so far. */
+/** What was spent. What is under way is not counted: nobody knows yet what it will come to. */
 export async function sumSpend(db: Db, of: { goalId: GoalId } | { day: string } | 'all'): Promise<Sum> {
   let query = db
     .selectFrom('spend')
-    .where('state', '<>', 'void')
+    .where('state', 'in', ['settled', 'estimated'])
     .select([
       sql<number>`coalesce(sum(inputTokens + outputTokens), 0)`.as('tokens'),
       sql<number>`coalesce(sum(usd), 0.0)`.as('usd'),
