@@ -138,6 +138,8 @@ export interface ProfileContext {
   home: string
   worktree: string
   model: ModelAccess | null
+  /** Whether a sandbox of ours holds the program; one of its own inside it could not start. */
+  isConfined: boolean
 }
 
 export interface AgentQuirks {

@@ -33,7 +33,7 @@ export function prepareRun(
       hint: `Install ${wanted}, or choose another agent; \`claw doctor\` lists them.`,
     })
   })
-  const context = { home, worktree, model }
+  const context = { home, worktree, model, isConfined: deps.sandbox.name !== 'none' }
   writeHomeFiles(home, profile.files(context))
   const credential =
     profile.credentialFile !== null && model === null

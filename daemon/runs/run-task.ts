@@ -457,6 +457,7 @@ class Attempt {
           runId: run.id,
           profile,
           worktree: run.worktree,
+          readable: [this.repository.gitDir],
           home: workplace.home,
           tmp: workplace.tmp,
           sessionId: id,

@@ -86,6 +86,13 @@ export function createSqliteQueue({ store, world }: { store: Store; world: World
     }
   }
 
+  /** After a growing pause; a provider that named its own time is taken at its word. */
+  function againAt(error: unknown, tries: number): number {
+    const named = isFault(error) ? error.details['retryAt'] : undefined
+    const soonest = world.clock.now() + backoffMs(tries)
+    return typeof named === 'number' ? Math.max(named, soonest) : soonest
+  }
+
   async function run(
     job: { id: number; name: string; key: string; data: string; seq: number; tries: number },
     definition: Definition,

@@ -30,9 +30,10 @@ export const codexProfile: AgentProfile = {
     ]
     return { '.codex/config.toml': `${lines.join('\n')}\n` }
   },
-  env: ({ home, model }) => ({
+  env: ({ home, model, isConfined }) => ({
     CODEX_HOME: join(home, '.codex'),
-    INITIAL_AGENT_MODE: 'workspace-write',
+    // Its own sandbox cannot be set up inside ours, and every command would fail.
+    INITIAL_AGENT_MODE: isConfined ? 'agent-full-access' : 'workspace-write',
     NO_BROWSER: '1',
     ...(model ? { [KEY_VARIABLE]: model.key } : {}),
   }),

@@ -176,7 +176,7 @@ test('without a sandbox commands are asked about unless they are listed', () => 
 })
 
 test('an agent that may only read is asked about everything else; a trusted one about nothing', () => {
-  const edit = { kind: 'edit', paths: [join(worktree, 'file')] } as const
+  const edit: Partial<PermissionRequest> = { kind: 'edit', paths: [join(worktree, 'file')] }
   expect(at('read-only', true, edit)).toBe('ask')
   expect(at('read-only', true, { ...edit, kind: 'read' })).toBe('allow')
   expect(at('trusted', true, { kind: 'execute', command: 'git push' })).toBe('allow')

@@ -23,7 +23,12 @@ const model = (api: ModelAccess['api'], baseUrl = 'http://127.0.0.1:9'): ModelAc
   key: 'k',
   model: 'm',
 })
-const context = (api: ModelAccess['api'] | null) => ({ home: '/home', worktree: '/w', model: api && model(api) })
+const context = (api: ModelAccess['api'] | null) => ({
+  home: '/home',
+  worktree: '/w',
+  model: api && model(api),
+  isConfined: true,
+})
 const profile = (name: string) => findProfile(listProfiles(noPrograms), name)
 
 function makeProgram(file: string, content = '#!/bin/sh\n'): void {
@@ -185,4 +190,10 @@ test("pi's own note of a failed model is read, and only from inside its HOME", (
   symlinkSync(join(base, 'outside.jsonl'), session)
   map(session)
   expect(read()).toBeNull()
+})
+
+test('Codex is confined once: by our sandbox where there is one, by its own where there is none', () => {
+  const mode = (isConfined: boolean) => codexProfile.env({ ...context(null), isConfined })['INITIAL_AGENT_MODE']
+  expect(mode(true)).toBe('agent-full-access')
+  expect(mode(false)).toBe('workspace-write')
 })
