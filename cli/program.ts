@@ -7,6 +7,7 @@
 import { Command, type CommandOptions, InvalidArgumentError, Option } from 'commander'
 import { readVersion } from '../config/version.ts'
 import { nearest } from '../core/fault.ts'
+import type { CostOptions } from './commands/cost.ts'
 import type { ListOptions } from './commands/goals.ts'
 import type { ScheduleOptions } from './commands/schedule.ts'
 import type { Surface } from './surface.ts'
@@ -24,6 +25,8 @@ export interface GoalOptions {
   autonomy?: string
   maxMinutes?: number
   maxAttempts?: number
+  maxUsd?: number
+  maxTokens?: number
   agent?: string
   plan?: string
   watch?: boolean
@@ -131,6 +134,20 @@ export function createProgram(run: Run): Command {
       run(options, async (surface) => (await import('./commands/schedule.ts')).history(surface, name, options)),
     )
 
+  leaf(program, 'cost', 'What was spent, and on what.')
+    .option('--goal <goal>', 'Only on this goal.')
+    .addOption(
+      choices('--by <what>', 'What it is summed by; default: goal, with --goal its tasks.', [
+        'goal',
+        'task',
+        'agent',
+        'model',
+        'day',
+      ]),
+    )
+    .action((options: Json & CostOptions) =>
+      run(options, async (surface) => (await import('./commands/cost.ts')).cost(surface, options)),
+    )
   leaf(program, 'inbox', 'What waits for you.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/inbox.ts')).inbox(surface)),
   )
@@ -244,9 +261,12 @@ export function createProgram(run: Run): Command {
     run(options, async (surface) => (await import('./commands/token.ts')).revoke(surface, name)),
   )
 
-  leaf(program, 'doctor', 'Check what Claw needs; each line says how to mend it.').action((options: Json) =>
-    run(options, async (surface) => (await import('./commands/doctor.ts')).doctor(surface)),
-  )
+  leaf(program, 'doctor', 'Check what Claw needs; each line says how to mend it.')
+    .option('--fix', 'Mend what is safe to mend.')
+    .option('--online', 'Also ask the providers of models whether they take the keys.')
+    .action((options: Json & { fix?: boolean; online?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/doctor.ts')).doctor(surface, options)),
+    )
   return program
 }
 
@@ -258,6 +278,8 @@ function goalOptions(command: Command): Command {
     .addOption(choices('--autonomy <how>', 'When you are asked.', ['ask-plan', 'ask-land', 'auto']))
     .option('--max-minutes <number>', 'Minutes of work before you are asked.', positive)
     .option('--max-attempts <number>', 'Failed attempts at a task before you are asked.', wholeNumber)
+    .option('--max-usd <amount>', 'US dollars before you are asked.', positive)
+    .option('--max-tokens <number>', 'Tokens, read and written, before you are asked.', wholeNumber)
     .option('--agent <name>', 'The agent to use.')
     .option('--plan <file>', 'A ready plan (YAML); no model is asked for one.')
     .option('--watch', 'Follow the goal until it has ended (exit code 5 when it was not met).')

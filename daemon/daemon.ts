@@ -24,6 +24,7 @@ import type { Brain } from './brain/brain.ts'
 import { findBrain } from './brain/find-brain.ts'
 import { createModelBrain } from './brain/model-brain.ts'
 import { createNoBrain } from './brain/no-brain.ts'
+import { createExamine, type Examine } from './doctor/examine.ts'
 import type { Goals } from './goals/goals.ts'
 import { createStoreGoals } from './goals/store-goals.ts'
 import type { Health } from './health.ts'
@@ -93,6 +94,7 @@ export interface Daemon extends AsyncDisposable {
   getProof(id: string): ReturnType<typeof getProof>
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
   makeBackup: MakeBackup
+  examine: Examine
   /** Values that must never leave: keys of models. */
   secrets(): readonly string[]
   /** Mends what a crash left, then runs jobs. */
@@ -401,6 +403,47 @@ export async function createDaemon({
     }),
   )
 
+  const health = async (): Promise<Omit<Health, 'url'>> => {
+    return {
+      version: host.version,
+      pid: host.pid,
+      startedAt,
+      home: paths.home,
+      node: process.version,
+      agents: detected.map((agent) => ({
+        name: agent.name,
+        title: agent.profile.title,
+        found: agent.usable,
+        words: agentWords(agent),
+      })),
+      brain: choice.use === 'none' ? `none: ${choice.why}` : brain.name,
+      model: models[0] ? `${models[0].model} (${models[0].api})` : null,
+      sandbox: { name: sandbox.name, words: sandbox.words },
+      memory: 'not yet',
+      goals: {
+        open: await countGoals(store.db, ['open', 'paused']),
+        waiting: new Set((await listAsks(store.db, { state: 'open' })).map((ask) => ask.goalId)).size,
+      },
+      runs: (await listOpenRuns(store.db)).length,
+    }
+  }
+  const examine = createExamine({
+    world,
+    store,
+    table,
+    paths,
+    detected,
+    models,
+    trial: {
+      world,
+      driver,
+      table,
+      folder: join(paths.runsDir, 'doctor'),
+      newRunId: () => newId('run', world.clock.now()),
+    },
+    health,
+  })
+
   const owned = parts.move()
   return {
     goals,
@@ -411,33 +454,11 @@ export async function createDaemon({
       latest: () => latestEvent(store.db),
       onNew: (listener) => store.onCommit(listener),
     },
-    async health() {
-      return {
-        version: host.version,
-        pid: host.pid,
-        startedAt,
-        home: paths.home,
-        node: process.version,
-        agents: detected.map((agent) => ({
-          name: agent.name,
-          title: agent.profile.title,
-          found: agent.usable,
-          words: agentWords(agent),
-        })),
-        brain: choice.use === 'none' ? `none: ${choice.why}` : brain.name,
-        model: models[0] ? `${models[0].model} (${models[0].api})` : null,
-        sandbox: { name: sandbox.name, words: sandbox.words },
-        memory: 'not yet',
-        goals: {
-          open: await countGoals(store.db, ['open', 'paused']),
-          waiting: new Set((await listAsks(store.db, { state: 'open' })).map((ask) => ask.goalId)).size,
-        },
-        runs: (await listOpenRuns(store.db)).length,
-      }
-    },
+    health,
     getProof: (id) => getProof(store.db, id as `proof_${string}`),
     readOutput: (digest) => readOutput(paths.outputsDir, digest),
     makeBackup,
+    examine,
     secrets: () => models.map((model) => model.key),
     async start() {
       await verifier.sweep()

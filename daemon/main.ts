@@ -85,6 +85,8 @@ async function main(): Promise<void> {
     getProof: parts.getProof,
     readOutput: parts.readOutput,
     makeBackup: parts.makeBackup,
+    cost: parts.cost,
+    examine: parts.examine,
     readPlanFile,
     token,
     version: host.version,

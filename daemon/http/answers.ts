@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { BackupMade } from '../../config/backup-file.ts'
 import { Ask } from '../../core/ask.ts'
+import type { Finding } from '../../core/finding.ts'
 import { Goal } from '../../core/goal.ts'
 import { Landing } from '../../core/landing.ts'
 import { Plan } from '../../core/plan.ts'
@@ -43,6 +44,16 @@ export const BackupMadeSchema: z.ZodType<BackupMade> = z.object({
   secrets: z.boolean(),
   trouble: z.array(z.string()),
 })
+
+const finding: z.ZodType<Finding> = z.object({
+  what: z.string(),
+  level: z.enum(['ok', 'warn', 'fail']),
+  words: z.string(),
+  mend: z.string().optional(),
+  fixable: z.boolean().optional(),
+  mended: z.boolean().optional(),
+}) as never
+export const FindingsSchema = z.object({ findings: z.array(finding) })
 
 export const GoalSummarySchema: z.ZodType<GoalSummary> = z.object(summary)
 
@@ -97,6 +108,7 @@ export const HealthSchema: z.ZodType<Health> = z.object({
   agents: z.array(z.object({ name: z.string(), title: z.string(), found: z.boolean(), words: z.string() })),
   brain: z.string(),
   model: z.string().nullable(),
+  upstreams: z.array(z.object({ name: z.string(), ready: z.boolean(), words: z.string() })),
   sandbox: z.object({ name: z.string(), words: z.string() }),
   memory: z.string(),
   goals: z.object({ open: z.int(), waiting: z.int() }),

@@ -10,6 +10,7 @@ import type { PlanDraft } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
 import type { World } from '../../core/world.ts'
 import type { MakeBackup } from '../backup/make-backup.ts'
+import type { Examine } from '../doctor/examine.ts'
 import type { Goals } from '../goals/goals.ts'
 import type { Health } from '../health.ts'
 import type { Inbox } from '../inbox/inbox.ts'
@@ -17,6 +18,8 @@ import type { McpEndpoint } from '../mcp/endpoint.ts'
 import type { Tokens } from '../mcp/tokens.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import { backupRoutes } from './backup.ts'
+import { type CostRouteDeps, costRoutes } from './cost.ts'
+import { doctorRoutes } from './doctor.ts'
 import type { EventSource } from './event-source.ts'
 import { eventRoutes } from './events.ts'
 import { goalRoutes } from './goals.ts'
@@ -40,6 +43,8 @@ export interface AppDeps {
   /** Throws proof_not_found. */
   getProof(id: string): Promise<Proof>
   makeBackup: MakeBackup
+  examine: Examine
+  cost: CostRouteDeps['cost']
   /** The whole output of a check by its sha256, uncompressed; throws output_not_found. */
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
   /** Reads the text of a plan file; throws plan_invalid naming file, line and key. */
@@ -79,10 +84,12 @@ export function createApp(deps: AppDeps) {
     .route('/v1/tasks', taskRoutes(deps))
     .route('/v1/inbox', inboxRoutes(deps))
     .route('/v1/schedules', scheduleRoutes(deps))
+    .route('/v1/cost', costRoutes(deps))
     .route('/v1/events', eventRoutes(deps))
     .route('/v1/tokens', tokenRoutes(deps))
     .route('/v1', proofRoutes(deps))
     .route('/v1', backupRoutes(deps))
+    .route('/v1', doctorRoutes(deps))
     .get('/openapi.json', (c) => c.json(openapi(deps.version) as Record<string, never>))
 }
 

@@ -34,6 +34,16 @@ export const BackupBody = z.strictObject({
   withSecrets: z.boolean().default(false).describe('Whether the file of secrets goes in as well.'),
 })
 
+export const CostQuery = z.strictObject({
+  by: CostBy.optional().describe('What the sums are by; without it goals, and of one goal its tasks.'),
+  goal: z.string().min(1).optional().describe('Only what was spent on this goal: number or id.'),
+})
+
+export const DoctorBody = z.strictObject({
+  online: z.boolean().default(false).describe('Also asks the providers of models whether they take the keys.'),
+  fix: z.boolean().default(false).describe('Mends what is safe.'),
+})
+
 export const EmptyBody = z.strictObject({})
 
 export const AnswerBody = z

@@ -5,11 +5,13 @@
 import { z } from 'zod'
 import { Ask } from '../../core/ask.ts'
 import { Proof } from '../../core/proof.ts'
+import { CostSheet } from '../../core/spend.ts'
 import {
   AliveSchema,
   AskListSchema,
   BackupMadeSchema,
   EventPageSchema,
+  FindingsSchema,
   GoalListSchema,
   GoalSummarySchema,
   GoalViewSchema,
@@ -30,6 +32,8 @@ import {
 import {
   AnswerBody,
   BackupBody,
+  CostQuery,
+  DoctorBody,
   EmptyBody,
   EventsQuery,
   GoalListQuery,
@@ -146,6 +150,11 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     body: EmptyBody,
     answer: ReproofSchema,
   },
+  'GET /v1/cost': {
+    summary: 'What was spent on models, summed by goal, task, agent, model or day.',
+    query: CostQuery,
+    answer: CostSheet,
+  },
   'GET /v1/inbox': { summary: 'What waits for you.', answer: AskListSchema },
   'GET /v1/inbox/{ask}': { summary: 'One ask.', answer: Ask },
   'POST /v1/inbox/{ask}/answer': {
@@ -210,6 +219,11 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     query: EventsQuery,
     answer: EventPageSchema,
     media: 'text/event-stream',
+  },
+  'POST /v1/doctor': {
+    summary: 'Looks at what only the daemon can see: starts each agent without asking a model, finds what was left.',
+    body: DoctorBody,
+    answer: FindingsSchema,
   },
   'POST /v1/backup': {
     summary: 'Makes one consistent archive of the home while the daemon works.',

@@ -1,6 +1,7 @@
 import { systemClock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import { PlanDraft } from '../../core/plan.ts'
+import { NO_TOKENS } from '../../core/spend.ts'
 import { silentLog, type World } from '../../core/world.ts'
 import { type AppDeps, createApp } from '../../daemon/http/app.ts'
 import { createFakeEventSource } from './fake-event-source.ts'
@@ -34,9 +35,15 @@ export function createFakeApp(over: Partial<AppDeps> = {}) {
       if (digest !== 'd'.repeat(64)) throw new Fault('output_not_found', `There is no output ${digest}`)
       return new Blob(['all of it']).stream()
     },
+    async cost({ by, goal }) {
+      if (goal === '404') throw new Fault('goal_not_found', 'There is no goal 404')
+      const row = { key: '#1', ...NO_TOKENS, inputTokens: 1200, requests: 2, usd: 0.5, unpriced: 0, estimated: 0 }
+      return { by, rows: [row], total: { ...row, key: 'total' } }
+    },
     async makeBackup({ file = '/home/backups/claw.tar.gz', withSecrets = false } = {}) {
       return { file, bytes: 4096, madeAt: 1, files: 3, repositories: 0, secrets: withSecrets, trouble: [] }
     },
+    examine: async ({ fix }) => [{ what: 'agent pi', level: fix ? 'ok' : 'warn', words: 'pi starts and answers' }],
     readPlanFile(text, name) {
       if (!text.startsWith('summary:')) throw new Fault('plan_invalid', `${name}:1: not a plan`)
       const task = { key: 'a', title: 'A', brief: 'A', footprint: ['**'] }
