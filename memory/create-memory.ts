@@ -27,10 +27,10 @@ import type {
 import type { Note, NoteId, Scope } from './note.ts'
 import { checkScope, folderOfScope, isSuperseded, isTrusted, readNote, writeNote } from './note.ts'
 import { type Catalog, openCatalog } from './notes/catalog.ts'
-import { openHistory } from './notes/history.ts'
+import { AS_FOUND, openHistory } from './notes/history.ts'
 import { createNotesFolder, idOfPath } from './notes/notes-folder.ts'
 import { makeProfile, tokensOf } from './profile.ts'
-import { overlap } from './rank.ts'
+import { held, overlap } from './rank.ts'
 import { selfTest } from './self-test.ts'
 import { PRESENT_CHUNKER, startSync } from './sync.ts'
 import { words } from './words.ts'
@@ -43,6 +43,9 @@ const ENGINE_IDLE_MS = 60_000
 /** Words in common from which two texts say the same, and from which the longer one holds the shorter. */
 const SAME = 0.9
 const MERGE = 0.75
+/** The longer text holds nearly all of the shorter one, and is not a whole other story. */
+const HELD = 0.95
+const HELD_OVERLAP = 0.5
 /** Notes that were just written and that the index may not hold yet. */
 const RECENT_MAX = 200
 const WRITE_TRIES = 3
@@ -85,7 +88,7 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
       onForeignChange: (what) => history.changed(what),
     }),
   )
-  history.changed('Notes as they were found')
+  history.changed(AS_FOUND)
 
   const recent: { id: NoteId; scope: Scope; words: Set<string> }[] = []
   let lastSelfTest: SelfTest | null = null
@@ -177,17 +180,20 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
   }
 
   /** A note that says nearly the same, in the same scope. */
-  async function findTwin(text: string, scope: Scope): Promise<{ id: NoteId; overlap: number } | undefined> {
+  async function findTwin(
+    text: string,
+    scope: Scope,
+  ): Promise<{ id: NoteId; overlap: number; held: number } | undefined> {
     const own = new Set(words(text))
     const fromRecent = recent
       .filter((other) => other.scope === scope && catalog.findPath(other.id) !== undefined)
-      .map((other) => ({ id: other.id, overlap: overlap(own, other.words) }))
-    const fromIndex = (await engine.similar(text, [scope], 3)).map(({ note, overlap: shared }) => ({
+      .map((other) => ({ id: other.id, overlap: overlap(own, other.words), held: held(other.words, own) }))
+    const fromIndex = (await engine.similar(text, [scope], 3)).map(({ note, ...shared }) => ({
       id: note as NoteId,
-      overlap: shared,
+      ...shared,
     }))
     return [...fromRecent, ...fromIndex]
-      .filter((other) => other.overlap >= MERGE)
+      .filter((other) => other.overlap >= MERGE || (other.held >= HELD && other.overlap >= HELD_OVERLAP))
       .sort((a, b) => b.overlap - a.overlap)[0]
   }
 
@@ -216,7 +222,7 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
     if (twin) {
       const known = await readAt(pathOf(twin.id)).catch(() => undefined)
       if (known && mayMerge(known.note, draft, contradicted)) {
-        const longer = text.length > known.note.body.trim().length
+        const longer = words(text).length > words(known.note.body).length
         if (!longer || (known.note.source.from === 'owner' && !fromOwner)) {
           if (twin.overlap >= SAME || !longer) return { outcome: 'known', note: known.note, superseded: [], warnings }
         } else {
@@ -318,7 +324,8 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
         },
       ]
     })
-    const passages = withinTokens(all.slice(0, limit), options.tokensMax ?? TOKENS_MAX)
+    const ordered = presentFirst(all)
+    const passages = withinTokens(ordered.slice(0, limit), options.tokensMax ?? TOKENS_MAX)
     const why =
       answer.vectors === 'used'
         ? 'words and vectors'
@@ -536,6 +543,19 @@ function slug(title: string): string {
       .replace(/^-+|-+$/g, '')
       .slice(0, 48) || 'note'
   )
+}
+
+/** What took a note's place comes before it, where both were found; the order of all others stays. */
+function presentFirst(passages: readonly RecalledPassage[]): RecalledPassage[] {
+  const out = [...passages]
+  for (const newer of passages) {
+    const from = out.indexOf(newer)
+    const to = out.findIndex((older) => older.supersededBy === newer.noteId)
+    if (to < 0 || to > from) continue
+    out.splice(from, 1)
+    out.splice(to, 0, newer)
+  }
+  return out
 }
 
 /** As many as fit, in order; the first always. */

@@ -22,6 +22,8 @@ export interface Pool {
   name: string
   weight: number
   hits: readonly { id: string; note: string; item: string; score: number }[]
+  /** Everything that matches is in it, so what is not in it scores nothing there. */
+  whole?: boolean
 }
 
 /** A passage missing from a pool scores this share of the pool's last. */
@@ -50,7 +52,7 @@ export function rank(pools: readonly Pool[], priors: (id: string) => Record<stri
       if (hit.score < last) last = hit.score
       if (hit.score > (scores.get(hit.id) ?? 0)) scores.set(hit.id, hit.score)
     }
-    const floor = (FLOOR * Math.max(0, last)) / best
+    const floor = pool.whole ? 0 : (FLOOR * Math.max(0, last)) / best
     for (const candidate of candidates.values()) {
       const score = scores.get(candidate.id)
       add(candidate, pool.name, pool.weight * (score === undefined ? floor : score / best))
@@ -105,4 +107,12 @@ export function overlap(a: ReadonlySet<string>, b: ReadonlySet<string>): number 
   let both = 0
   for (const word of a) if (b.has(word)) both++
   return both / (a.size + b.size - both)
+}
+
+/** Share of `a`'s words that `b` has, 0 to 1. */
+export function held(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+  if (a.size === 0) return 0
+  let both = 0
+  for (const word of a) if (b.has(word)) both++
+  return both / a.size
 }

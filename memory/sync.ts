@@ -54,7 +54,6 @@ const DIRTY_MAX = 2_000
 const PUT_NOTES_MAX = 400
 const PUT_BYTES_MAX = 4 * 1024 * 1024
 const EMBED_NOTES_MAX = 48
-const MERGE_AFTER_BATCHES = 30
 const MERGE_QUIET_MS = 30_000
 const VECTORS_READY_SHARE = 0.95
 const EMBEDDER_RETRY_MS = 10 * 60_000
@@ -87,22 +86,28 @@ export function startSync(deps: SyncDeps): Sync {
     }
     timer ??= clock.after(QUIET_MS, () => {
       timer = undefined
-      void run()
+      start()
     })
   })
 
   /** One pass after the other. */
   let passing: Promise<void> = Promise.resolve()
   function run(): Promise<void> {
-    passing = passing.then(pass, pass).catch((error: unknown) => {
+    const passed = passing.then(pass)
+    passing = passed.catch((error: unknown) => {
       if (stopping.signal.aborted) return
       log.warn({ error: String(error) }, 'memory pass failed')
       retryTimer ??= clock.after(ENGINE_RETRY_MS, () => {
         retryTimer = undefined
-        void run()
+        start()
       })
     })
-    return passing
+    return passed
+  }
+
+  /** A pass that nobody waits for: what goes wrong in it is logged and tried again. */
+  function start(): void {
+    run().catch(() => {})
   }
 
   let embedding: Promise<void> | undefined
@@ -133,7 +138,7 @@ export function startSync(deps: SyncDeps): Sync {
     lookTimer?.[Symbol.dispose]()
     lookTimer = clock.after(ears.whole ? LOOK_AGAIN_MS : LOOK_AGAIN_BLIND_MS, () => {
       lookAtAll = true
-      void run()
+      start()
     })
   }
 
@@ -191,7 +196,7 @@ export function startSync(deps: SyncDeps): Sync {
       clock.after(SETTLE_MS, () => {
         if (stopping.signal.aborted) return
         dirty.add(path)
-        void run()
+        start()
       })
       return
     }
@@ -247,7 +252,7 @@ export function startSync(deps: SyncDeps): Sync {
         for (const row of rows) await take(row.path, true)
         timer ??= clock.after(SETTLE_MS, () => {
           timer = undefined
-          void run()
+          start()
         })
         return
       }
@@ -260,6 +265,7 @@ export function startSync(deps: SyncDeps): Sync {
         }
       })
       wrote()
+      if (await engine.wantsMerge()) await merge()
     }
   }
 
@@ -285,7 +291,6 @@ export function startSync(deps: SyncDeps): Sync {
     unmerged++
     mergeTimer?.[Symbol.dispose]()
     mergeTimer = clock.after(MERGE_QUIET_MS, () => void merge())
-    if (unmerged >= MERGE_AFTER_BATCHES) void merge()
   }
 
   let merging: Promise<void> | undefined
@@ -335,6 +340,7 @@ export function startSync(deps: SyncDeps): Sync {
           for (const row of rows) catalog.markVectors(row.path, row.words!, chosen.identity)
         })
         wrote()
+        if (await engine.wantsMerge()) await merge()
       }
       measureVectors()
     } catch (error) {
@@ -356,12 +362,12 @@ export function startSync(deps: SyncDeps): Sync {
   }
 
   measureVectors()
-  void run()
+  start()
 
   return {
     async took(path) {
       await take(path, false)
-      void run()
+      start()
     },
     async settled() {
       lookAtAll = true
@@ -384,7 +390,7 @@ export function startSync(deps: SyncDeps): Sync {
       embedderFailedAt = Number.NEGATIVE_INFINITY
       embedderProblem = deps.embedder.kind === 'none' ? embedderProblem : null
       const { name, dimensions } = await engine.model()
-      void run()
+      start()
       return { name, dimensions }
     },
     async again() {

@@ -16,10 +16,12 @@ export interface Engine extends AsyncDisposable {
   /** Loads the model. @throws embedder_unavailable, also when there is to be none */
   model(): Promise<{ name: string; identity: string; dimensions: number }>
   recall(ask: Ask): Promise<Answer>
-  /** Notes whose words are most like the text's, by share of words in common. */
-  similar(text: string, scopes: readonly string[], limit: number): Promise<{ note: string; overlap: number }[]>
+  /** Notes whose words are most like the text's. */
+  similar(text: string, scopes: readonly string[], limit: number): Promise<Similar[]>
   count(): Promise<EngineCount>
   countByNote(): Promise<Map<string, number>>
+  /** Whether enough was written to make merging worth while now. */
+  wantsMerge(): Promise<boolean>
   optimize(now: number): Promise<void>
   /** Forgets every passage and vector. */
   clear(): Promise<void>
@@ -36,6 +38,14 @@ export interface NoteDocument {
   body: string
 }
 
+export interface Similar {
+  note: string
+  /** Share of all words of both that both have. */
+  overlap: number
+  /** Share of the note's words that the text has. */
+  held: number
+}
+
 export interface PutResult {
   note: string
   passages: number
@@ -48,5 +58,4 @@ export interface EngineCount {
   passages: number
   vectors: number
   bytes: number
-  wantsOptimize: boolean
 }

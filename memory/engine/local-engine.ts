@@ -9,7 +9,7 @@ import { openLanceIndex } from '../index/lance-index.ts'
 import type { NoteIndex, PassageRow, VectorRow } from '../index/note-index.ts'
 import { openSqliteIndex, removeSqliteIndex } from '../index/sqlite-index.ts'
 import { lockFolder } from '../lock.ts'
-import { overlap } from '../rank.ts'
+import { held, overlap } from '../rank.ts'
 import { recall } from '../recall.ts'
 import { words } from '../words.ts'
 import type { Engine, NoteDocument } from './engine.ts'
@@ -123,13 +123,16 @@ export async function openLocalEngine(
         byNote.set(row.note, seen)
       }
       return [...byNote]
-        .map(([note, theirs]) => ({ note, overlap: overlap(own, theirs) }))
+        .map(([note, theirs]) => ({ note, overlap: overlap(own, theirs), held: held(theirs, own) }))
         .sort((a, b) => b.overlap - a.overlap)
         .slice(0, limit)
     },
 
     async count() {
-      return { index: index.kind, ...(await index.count()), wantsOptimize: index.wantsOptimize }
+      return { index: index.kind, ...(await index.count()) }
+    },
+    async wantsMerge() {
+      return index.wantsOptimize
     },
     countByNote: () => index.countByNote(),
     optimize: (now) => inTurn(() => index.optimize(now)),

@@ -1,18 +1,21 @@
-import { readdir, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Connection, Query, Table, VectorQuery } from '@lancedb/lancedb'
 import type { Hit, NoteIndex, PassageRow, TextQuery, Where } from './note-index.ts'
+import { createTail, weightFrom, weightOfUnknown } from './tail.ts'
 
 /** Another layout of the tables starts anew under another name. */
-const LAYOUT = 1
+const LAYOUT = 2
 const PASSAGES = `passages_v${LAYOUT}`
 const VECTORS = `vectors_v${LAYOUT}_`
 /** Below this a scan of all vectors is quicker than it is worth to train an index. */
 const VECTOR_INDEX_ROWS = 20_000
-/** Optimize after this many writes or rows: unmerged rows are scanned one by one. */
-const WRITES_MAX = 40
-const ROWS_MAX = 4_000
+/** Merge after this many writes, or when the tail is this long, or this share of all. */
+const WRITES_MAX = 200
+const TAIL_MAX = 4_000
+const TAIL_SHARE = 0.15
 const PROBES = 24
+const GRACE_MS = 60_000
 const HIT_COLUMNS = ['note', 'item', 'speaker', 'at', 'past']
 
 /**
@@ -21,6 +24,10 @@ const HIT_COLUMNS = ['note', 'item', 'speaker', 'at', 'past']
  *
  * Its tokenizer is told to split at spaces and nothing else, because the words come from
  * `words.ts`: a search then means the same in every index, and repetition carries weight.
+ *
+ * Rows that are not merged into the full-text index yet are searched here, in `tail.ts`:
+ * LanceDB's own scan of them takes a word that is repeated for one that is everywhere and
+ * drops the row (seen with 0.31). `seq` tells them from the merged ones after a crash.
  *
  * Building a full-text index stops for ever on machines with one or two processors unless
  * LANCE_CPU_THREADS says 2 or more before the library is loaded (lancedb#3568): whoever
@@ -41,8 +48,16 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
     else if (name !== PASSAGES) await connection.dropTable(name)
   }
 
-  let writes = passages ? WRITES_MAX : 0
-  let rows = 0
+  const mark = join(dir, 'merged.json')
+  let merged = passages ? await readMark(mark) : 0
+  const tail = createTail()
+  let writes = 0
+  let indexedRows = (await passages?.countRows()) ?? 0
+  let seq = merged
+  for (const row of passages ? await readRows(passages.query().where(`seq > ${merged}`)) : []) {
+    tail.add(passageRow(row))
+    seq = Math.max(seq, Number(row['seq']))
+  }
   let known: Map<string, Set<string>> | undefined
 
   async function addPassages(batch: Record<string, unknown>[]): Promise<void> {
@@ -82,10 +97,23 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
     }
   }
 
-  function wrote(count: number): void {
+  function wrote(): void {
     writes++
-    rows += count
     known = undefined
+  }
+
+  /** What the index thinks a word is worth, read off one of its answers. Only asked for words the tail has. */
+  async function weigh(word: string): Promise<number> {
+    const [best]: Record<string, unknown>[] = passages
+      ? await passages
+          .query()
+          .fullTextSearch(new lance.MatchQuery(word, 'terms'))
+          .fastSearch()
+          .select(['terms', '_score'])
+          .limit(1)
+          .toArray()
+      : []
+    return best ? weightFrom(Number(best['_score']), String(best['terms']), word) : weightOfUnknown(indexedRows)
   }
 
   return {
@@ -104,19 +132,23 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
 
     async put(noteIds, given, fresh) {
       if (!fresh) await removeFrom([passages, ...vectorTables.values()], noteIds)
-      await addPassages(given.map((row) => ({ ...row })))
-      wrote(given.length)
+      tail.remove(noteIds)
+      const at = ++seq
+      await addPassages(given.map((row) => ({ ...row, seq: at })))
+      for (const row of given) tail.add(row)
+      wrote()
     },
 
     async remove(noteIds) {
       await removeFrom([passages, ...vectorTables.values()], noteIds)
-      wrote(noteIds.length)
+      tail.remove(noteIds)
+      wrote()
     },
 
     async putVectors(noteIds, given, fresh) {
       if (!fresh) await removeFrom([vectors], noteIds)
       await addVectors(given.map((row) => ({ ...row, vector: row.vector })))
-      wrote(given.length)
+      wrote()
     },
 
     async search(query, where, limit) {
@@ -125,10 +157,16 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
         .query()
         .fullTextSearch(textQuery(lance, query))
         .where(filter(where))
+        .fastSearch()
         .select(['id', ...HIT_COLUMNS, '_score'])
         .limit(limit)
         .toArray()
-      return found.map((row) => hit(row, String(row['id']), Number(row['_score'])))
+      const fromTail = await tail.search(query, where, weigh)
+      const seen = new Set(fromTail.map(({ id }) => id))
+      const rest = found
+        .map((row) => hit(row, String(row['id']), Number(row['_score'])))
+        .filter(({ id }) => !seen.has(id))
+      return [...fromTail, ...rest].sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1)).slice(0, limit)
     },
 
     async nearest(vector, where, limit) {
@@ -192,9 +230,15 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
     },
 
     async optimize(now) {
-      // One process owns the folder and every search takes the newest version, so none older is needed.
-      const settled = { cleanupOlderThan: new Date(now), deleteUnverified: true }
+      // One process owns the folder, and writes take turns with this; only a search that is under way
+      // may still read an older version, and none takes as long as the grace.
+      const upTo = seq
+      const settled = { cleanupOlderThan: new Date(now - GRACE_MS), deleteUnverified: true }
       await passages?.optimize(settled)
+      merged = upTo
+      await writeMark(mark, merged)
+      tail.clear()
+      indexedRows = (await passages?.countRows()) ?? 0
       if (vectors) {
         const indexed = (await vectors.listIndices()).some((index) => index.columns.includes('vector'))
         if (!indexed && (await vectors.countRows()) >= VECTOR_INDEX_ROWS) {
@@ -206,11 +250,10 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
         await vectors.optimize(settled)
       }
       writes = 0
-      rows = 0
     },
 
     get wantsOptimize() {
-      return writes >= WRITES_MAX || rows >= ROWS_MAX
+      return writes >= WRITES_MAX || tail.size >= Math.max(TAIL_MAX, indexedRows * TAIL_SHARE)
     },
 
     async clear() {
@@ -218,6 +261,11 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
       passages = undefined
       vectors = undefined
       vectorTables.clear()
+      tail.clear()
+      merged = 0
+      seq = 0
+      writes = 0
+      indexedRows = 0
       known = undefined
       await rm(dir, { recursive: true, force: true })
     },
@@ -292,6 +340,17 @@ function passageRow(row: Record<string, unknown>): PassageRow {
     text: String(row['text']),
     terms: String(row['terms']),
   }
+}
+
+/** How far the full-text index had got; 0 when that is not known, so that everything is looked at. */
+async function readMark(file: string): Promise<number> {
+  const text = await readFile(file, 'utf8').catch(() => '0')
+  return Math.max(0, Math.floor(Number(text)) || 0)
+}
+
+async function writeMark(file: string, seq: number): Promise<void> {
+  await writeFile(`${file}.part`, String(seq))
+  await rename(`${file}.part`, file)
 }
 
 /** Bytes of all files below a folder. */

@@ -37,6 +37,8 @@ const QUIET_MS = 2_000
 const RETRY_MS = 30_000
 const STALE_MS = 20_000
 const PENDING_MAX = 1_000
+/** What else lies in the folder may be large and is not ours to keep. */
+const ONLY_NOTES = '*\n!*/\n!*.[mM][dD]\n!*.markdown\n.*.part\n.obsidian/\n.trash/\n'
 const GIT_TIMEOUT_MS = 120_000
 const OUTPUT_MAX = 32 * 1024 * 1024
 const VERSIONS_MAX = 200
@@ -107,10 +109,9 @@ export function openHistory({ world, dir, path, author }: HistoryDeps): History 
       await freeIndex()
       if (!existsSync(join(dir, '.git', 'HEAD'))) {
         await git('init', '--quiet', '--initial-branch=main')
-        await writeFile(join(dir, '.git', 'info', 'exclude'), '.*.part\n.obsidian/workspace*\n.trash/\n')
+        await writeFile(join(dir, '.git', 'info', 'exclude'), ONLY_NOTES)
       }
-      // Only notes: what else lies here may be large and is not ours to keep.
-      await git('add', '--all', '--', ':(icase)*.md', ':(icase)*.markdown')
+      await git('add', '--all', '--', '.')
       if ((await git('status', '--porcelain', '--untracked-files=no', '-z')).length === 0) return
       await git('commit', '--quiet', '--message', message(what))
     } catch (error) {
@@ -184,10 +185,13 @@ export function openHistory({ world, dir, path, author }: HistoryDeps): History 
   }
 }
 
+export const AS_FOUND = 'Notes as they were found'
+
 /** One line that says what happened; the rest below it. */
 function message(what: readonly string[]): string {
   const different = [...new Set(what)]
-  const [first = 'Notes changed', ...rest] = different
+  const told = different.filter((each) => each !== AS_FOUND)
+  const [first = AS_FOUND, ...rest] = told
   if (rest.length === 0) return first
   const shown = rest.slice(0, 50)
   const more = rest.length > shown.length ? [`… and ${rest.length - shown.length} more`] : []
