@@ -98,9 +98,8 @@ export function createVerifier(deps: {
         recipe,
         ...(options.ownerCheckout === undefined ? {} : { ownerCheckout: options.ownerCheckout }),
         ...(options.signal ? { signal: options.signal } : {}),
-        run: ({ command, network, timeoutSeconds }) => {
-          checkout.used()
-          return shell({
+        run: ({ command, network, timeoutSeconds }) =>
+          shell({
             room: checkout.room,
             recipe,
             command,
@@ -108,8 +107,7 @@ export function createVerifier(deps: {
             timeoutMs: timeoutSeconds * 1000,
             runId: commandId(options.tag, `setup-${++step}`),
             signal: options.signal,
-          })
-        },
+          }),
       })
       if (how !== 'nothing' || recipe.envFiles.length > 0) checkout.used()
       return null

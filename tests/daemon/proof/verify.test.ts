@@ -114,6 +114,20 @@ test('what one check writes is not what the next one reads', async () => {
   expect(proof.results[1]!.tail).toContain('pass 2')
 })
 
+test('neither a check nor set-up writes for the one after it, also where nothing is laid over the work', async () => {
+  const yaml = 'setup: ["echo broken > src/slug.ts; touch stray"]\n'
+  const { verifyChange } = await opened({ 'claw.yaml': yaml })
+  const intact = 'test ! -e stray && grep -q toLowerCase src/slug.ts'
+  const contract = aContract({
+    checks: [
+      aCheck({ name: 'after set-up', command: `${intact} && echo broken > src/slug.ts && touch stray` }),
+      aCheck({ name: 'after a check', command: intact }),
+    ],
+  })
+  const proof = await verifyChange({ 'src/slug.ts': SOLUTION }, contract)
+  expect(proof.results.map((result) => result.passed)).toEqual([true, true])
+})
+
 test('a failure in the middle of a pipe or a list counts', async () => {
   const { verifyChange } = await opened()
   const contract = aContract({
