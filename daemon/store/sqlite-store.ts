@@ -59,6 +59,8 @@ export function openSqliteStore(file: string, { migrations = MIGRATIONS }: { mig
     async [Symbol.asyncDispose]() {
       listeners.clear()
       await db.destroy()
+      // Kysely closes only what was asked something.
+      if (opened.isOpen) opened.close()
     },
   }
 }

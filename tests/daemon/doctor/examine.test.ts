@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { SECOND, systemClock } from '../../../core/clock.ts'
+import { silentLog } from '../../../core/world.ts'
+import type { AgentDriver } from '../../../daemon/agents/agent.ts'
+import type { DetectedAgent } from '../../../daemon/agents/profiles/detect.ts'
+import { tryAgent } from '../../../daemon/doctor/try-agent.ts'
+import { tryModel } from '../../../daemon/doctor/try-model.ts'
+import { createProcessTable } from '../../../daemon/processes/process-table.ts'
+import { makeRepository } from '../../fakes/repositories.ts'
+import { openRoom, plan, task } from '../../scenarios/daemon-room.ts'
+
+test('a whole daemon is looked at: its agent starts and answers, leftovers are found, told, and mended', async () => {
+  const room = await openRoom({ config: { agents: { custom: { broken: { command: ['/bin/false'] } } } }, agents: [] })
+  const of = async (what: string, request = { online: false, fix: false }) =>
+    (await room.daemon.examine(request)).find((finding) => finding.what === what)
+  expect(await of('agent broken')).toMatchObject({ level: 'fail', mend: expect.any(String) })
+  expect(await of('agents')).toMatchObject({ level: 'fail', words: 'none can work' })
+  expect(await of('worktrees')).toMatchObject({ level: 'ok' })
+
+  // A folder that no task names may hold work: it is told, also with --fix.
+  mkdirSync(join(room.paths.worktreesDir, 'somebody'))
+  expect(await of('worktrees', { online: false, fix: true })).toMatchObject({
+    level: 'warn',
+    words: expect.stringContaining('somebody'),
+  })
+  // A checkout of a verification that nobody ended.
+  const left = join(room.paths.verifyDir, 'left')
+  mkdirSync(left, { recursive: true })
+  expect(await of('checkouts')).toMatchObject({ level: 'ok' })
+  utimesSync(left, new Date(0), new Date(0))
+  expect(await of('checkouts')).toMatchObject({ level: 'warn', fixable: true })
+  expect(await of('checkouts', { online: false, fix: true })).toMatchObject({ level: 'ok', mended: true })
+  expect(existsSync(left)).toBe(false)
+})
+
+test('an agent that works is one line, and a process that a run left is ended', async () => {
+  const room = await openRoom()
+  const of = async (what: string, fix: boolean) =>
+    (await room.daemon.examine({ online: false, fix })).find((finding) => finding.what === what)
+  expect(await of('agent scripted', false)).toMatchObject({
+    level: 'ok',
+    words: expect.stringContaining('starts and answers'),
+  })
+  expect(readdirSync(join(room.paths.runsDir, 'doctor'))).toEqual([])
+
+  await room.add(plan([task('a')]), makeRepository({ 'README.md': 'x' }))
+  await room.settled()
+  const [run] = room.query<{ id: string }>('select id from run')
+  const orphan = spawn('sleep', ['600'], {
+    env: { PATH: '/usr/bin:/bin', CLAW_RUN_ID: run!.id },
+    detached: true,
+    stdio: 'ignore',
+  })
+  const ended = new Promise((resolve) => orphan.once('exit', (_, signal) => resolve(signal)))
+  try {
+    expect(await of('processes', false)).toMatchObject({
+      level: 'warn',
+      fixable: true,
+      words: expect.stringContaining(run!.id),
+    })
+    expect(await of('processes', true)).toMatchObject({ level: 'ok', mended: true })
+    expect(await ended).toBe('SIGKILL')
+    expect(await of('processes', false)).toMatchObject({ level: 'ok' })
+  } finally {
+    orphan.kill('SIGKILL')
+  }
+})
+
+const agent = (over: Partial<DetectedAgent>): DetectedAgent =>
+  ({
+    name: 'x',
+    profile: { title: 'X', command: ['x'] },
+    missing: [],
+    program: '/bin/x',
+    model: null,
+    loggedIn: true,
+    usable: true,
+    ...over,
+  }) as DetectedAgent
+
+test('an agent that is missing, has no login, or never answers, each says what to do', async () => {
+  const room = await openRoom({ agents: [] })
+  const deps = {
+    world: { clock: systemClock, log: silentLog },
+    table: createProcessTable(),
+    folder: join(room.folder, 'trial'),
+    newRunId: () => 'run_trial',
+  }
+  // It starts a real process that never speaks; only the time limit ends it.
+  let isEnded: Promise<unknown> = Promise.resolve()
+  const driver: AgentDriver = {
+    open({ runId }) {
+      const child = spawn('sleep', ['600'], { env: { PATH: '/usr/bin:/bin', CLAW_RUN_ID: runId }, detached: true })
+      isEnded = new Promise((resolve) => child.once('exit', resolve))
+      return new Promise((_, reject) => child.once('exit', () => reject(new Error('it ended'))))
+    },
+  }
+  const trial = { ...deps, driver, limitMs: SECOND }
+  expect(await tryAgent(trial, agent({ missing: ['x'], usable: false }))).toMatchObject({
+    level: 'warn',
+    words: 'not installed (x)',
+  })
+  expect(await tryAgent(trial, agent({ usable: false }))).toMatchObject({
+    level: 'warn',
+    mend: expect.stringContaining('Log in'),
+  })
+  expect(await tryAgent(trial, agent({}))).toMatchObject({
+    level: 'fail',
+    words: expect.stringContaining('did not answer within 1 s'),
+  })
+  await isEnded
+  expect(readdirSync(deps.folder)).toEqual([])
+})
+
+test('a provider is asked for its models: a good key, a bad one, and nobody there', async () => {
+  const server = createServer((request, response) => {
+    response.statusCode = request.url === '/v1/models' && request.headers['x-api-key'] === 'good-key' ? 200 : 401
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const access = { api: 'anthropic' as const, baseUrl, key: 'good-key', model: 'm-1' }
+  expect(await tryModel(access)).toMatchObject({ level: 'ok' })
+  const bad = await tryModel({ ...access, key: 'bad-key' })
+  expect(bad).toMatchObject({ level: 'fail', words: expect.stringContaining('refuses the key') })
+  expect(JSON.stringify(bad)).not.toContain('bad-key')
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  expect(await tryModel(access)).toMatchObject({ level: 'fail', words: expect.stringContaining('cannot be reached') })
+})
