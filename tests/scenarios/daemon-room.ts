@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { onTestFailed, onTestFinished, type TestContext } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { type Paths, pathsIn } from '../../config/paths.ts'
 import { Config } from '../../config/schema.ts'
 import type { Ask, AskKind } from '../../core/ask.ts'
@@ -48,8 +48,12 @@ export interface DaemonRoom extends AsyncDisposable {
   settled(goal?: string): Promise<GoalView>
   /** Waits until the goal looks as asked for; looks again after every commit. */
   until(condition: (view: GoalView) => boolean, goal?: string): Promise<GoalView>
+  /** Waits until an agent of the goal has said so. */
+  heard(words: string, goal?: string): Promise<void>
   /** The one open ask of this kind. */
   openAsk(kind: AskKind, goal?: string): Promise<Ask>
+  /** The same without looking at the goal, whose rows may be beyond reading. */
+  inboxHas(kind: AskKind): Promise<Ask>
   answer(kind: AskKind, choice: string, text?: string): Promise<void>
   /** Everything that happened to a goal. */
   events(goal?: string): Promise<StoredEvent[]>
@@ -58,6 +62,8 @@ export interface DaemonRoom extends AsyncDisposable {
   /** A second connection to the database, for harm that the product would not do to itself. */
   sql(statement: string, ...values: (string | number | null)[]): void
   query<T = Record<string, unknown>>(statement: string): T[]
+  /** All that a person would want to know who looks at a red test. */
+  picture(): string
   /** Processes that carry the id of one of the runs. */
   alive(): Promise<string[]>
   restart(): Promise<void>
@@ -73,6 +79,9 @@ export interface RoomOptions {
   home?: string
   env?: Record<string, string>
 }
+
+/** Longer than anything takes on a busy machine. */
+const WAIT_MS_MAX = 30_000
 
 /** Disposed when the test is over, whatever happened. */
 export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
@@ -109,6 +118,21 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
   let daemon = await open()
   await daemon.start()
 
+  /** Looks after every commit; gives up with a picture of what there is instead. */
+  async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    const giveUp = AbortSignal.timeout(WAIT_MS_MAX)
+    for (;;) {
+      const changed = Promise.withResolvers<void>()
+      using _listening = daemon.events.onNew(changed.resolve)
+      // Looked at after listening, so that nothing in between is missed.
+      const found = await look()
+      if (found !== undefined) return found
+      giveUp.addEventListener('abort', () => changed.resolve(), { once: true })
+      await changed.promise
+      if (giveUp.aborted) throw new Error(`waited in vain until ${what}\n${room.picture()}`)
+    }
+  }
+
   const room: DaemonRoom = {
     get daemon() {
       return daemon
@@ -132,16 +156,18 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
       await daemon.idle()
       return daemon.goals.show(goal)
     },
-    async until(condition, goal = '1') {
-      for (;;) {
-        const changed = Promise.withResolvers<void>()
-        using _listening = daemon.events.onNew(changed.resolve)
-        // Looked at after listening, so that nothing in between is missed.
+    until: (condition, goal = '1') =>
+      eventually(`goal ${goal} looks as asked for`, async () => {
         const view = await daemon.goals.show(goal)
-        if (condition(view)) return view
-        await changed.promise
-      }
-    },
+        return condition(view) ? view : undefined
+      }),
+    heard: (words, goal) =>
+      eventually(`an agent says ${words}`, async () => {
+        const heard = (await room.events(goal)).some(
+          ({ type, data }) => type === 'run.updated' && 'text' in data && data.text === words,
+        )
+        return heard ? true : undefined
+      }).then(() => {}),
     async openAsk(kind, goal = '1') {
       const { asks } = await room.until(
         ({ asks }) => asks.some((ask) => ask.kind === kind && ask.state === 'open'),
@@ -149,6 +175,8 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
       )
       return asks.find((ask) => ask.kind === kind && ask.state === 'open')!
     },
+    inboxHas: (kind) =>
+      eventually(`the inbox has ${kind}`, async () => (await daemon.inbox.list()).find((other) => other.kind === kind)),
     async answer(kind, choice, text) {
       const ask = (await daemon.inbox.list()).find((other) => other.kind === kind)
       if (!ask) throw new Error(`nothing asks for ${kind}`)
@@ -179,6 +207,20 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
         database.close()
       }
     },
+    picture() {
+      const of = (columns: string, table: string) =>
+        room.query(`select ${columns} from ${table}`).map((row) => `${table} ${JSON.stringify(row)}`)
+      return [
+        ...of('number, state, quarantine, outcome', 'goal'),
+        ...of('version, state, reasons', 'plan'),
+        ...of('number, state, reason, notBefore, workFailures, softFailures', 'task'),
+        ...of('attempt, agent, state, outcome, failure, note', 'run'),
+        ...of('state, branch, note', 'landing'),
+        ...of('number, kind, state, question', 'ask'),
+        ...of('name, runAt, tries, lastError', 'job'),
+        ...log.slice(-20),
+      ].join('\n')
+    },
     async alive() {
       const ids = new Set(room.query<{ id: string }>('select id from run').map(({ id }) => id))
       const all = await createProcessTable().list()
@@ -197,10 +239,9 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
-  onTestFinished(() => room[Symbol.asyncDispose]())
-  onTestFailed(async () => {
-    // What a person needs who looks at the red test.
-    process.stderr.write(`${log.slice(-30).join('\n')}\n`)
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') process.stderr.write(`${room.picture()}\n`)
+    await room[Symbol.asyncDispose]()
   })
   return room
 }
@@ -301,5 +342,3 @@ export function branchesOf(repository: string): string {
 export function read(file: string): string {
   return readFileSync(file, 'utf8')
 }
-
-export type { TestContext }

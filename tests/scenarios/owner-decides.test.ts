@@ -102,7 +102,7 @@ test('finished work can be left as a branch instead', async () => {
 
 test('words to the planner give a new plan that keeps what is finished', async () => {
   const held = [
-    { do: 'ask' as const, command: 'curl example.org', yes: [], no: [] },
+    { do: 'ask' as const, command: 'ssh example.org', yes: [], no: [] },
     { do: 'write' as const, path: 'b.txt', text: 'good\n' },
   ]
   const brain = await aBrain(plan([task('c')]))
@@ -127,7 +127,7 @@ test('words that no plan can be made of leave the choice to go on with the plan 
   const room = await openRoom()
   const repository = makeRepository(README)
   const held = [
-    { do: 'ask' as const, command: 'curl example.org', yes: [], no: [] },
+    { do: 'ask' as const, command: 'ssh example.org', yes: [], no: [] },
     { do: 'write' as const, path: 'a.txt', text: 'good\n' },
   ]
   await room.add(plan([task('a', held)]), repository)
@@ -150,7 +150,7 @@ test('words to a running task reach its agent in the same session', async () => 
     turns: [
       [
         { do: 'write' as const, path: 'a.txt', text: 'good\n' },
-        { do: 'ask' as const, command: 'curl example.org', yes: [], no: [] },
+        { do: 'ask' as const, command: 'ssh example.org', yes: [], no: [] },
       ],
       [
         {
