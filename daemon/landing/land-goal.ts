@@ -50,7 +50,7 @@ export function createLandGoal(deps: LandGoalDeps) {
 
   return async function landGoal(goalId: GoalId, signal: AbortSignal): Promise<void> {
     const goal = await getGoal(store.db, goalId)
-    if (goal.state !== 'open' || isGoalEnded(goal.state)) return
+    if (goal.state !== 'open') return isGoalEnded(goal.state) ? endOpenLandings(goalId) : undefined
     const tasks = await currentTasks(goal)
     const done = tasks.filter((task) => task.state === 'done')
     if (done.length === 0 || tasks.some((task) => !isTaskEnded(task.state))) return
@@ -109,9 +109,29 @@ export function createLandGoal(deps: LandGoalDeps) {
     })
   }
 
+  /**
+   * Whether the goal was paused or dropped while its landing was made ready: then nothing of the owner's moves.
+   * A paused one goes on from here when it is taken up again.
+   */
+  async function isHeld(goal: Goal): Promise<boolean> {
+    const { state } = await getGoal(store.db, goal.id)
+    if (isGoalEnded(state)) await endOpenLandings(goal.id)
+    return state !== 'open'
+  }
+
+  async function endOpenLandings(goalId: GoalId): Promise<void> {
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      for (const landing of await listLandings(tx, goalId))
+        if (landing.taskId === null && landing.endedAt === null)
+          await moveLanding(tx, landing, 'blocked', { note: 'the goal was dropped', endedAt: now })
+    })
+  }
+
   async function leaveAsBranch(goal: Goal, repository: Repository, landing: Landing, head: string): Promise<void> {
     await repository.fetch()
     const there = await ownerCommit(repository, goal.branch)
+    if (await isHeld(goal)) return
     const outcome =
       there === head ? ({ outcome: 'landed', how: 'ref' } as const) : await repository.land(goal.branch, head, there)
     if (outcome.outcome === 'landed') return landed(landing, goal, head, 'branch', await proofOf(goal, head))
@@ -138,6 +158,7 @@ export function createLandGoal(deps: LandGoalDeps) {
         if (caughtUp === undefined) return
         head = caughtUp
       }
+      if (await isHeld(goal)) return
       if (target !== null) await store.transaction((tx) => setLandingOnto(tx, landing.id, target))
       const outcome = await repository.land(goal.targetBranch, head, target)
       if (outcome.outcome === 'landed') return landed(landing, goal, head, outcome.how, await proofOf(goal, head))
@@ -282,6 +303,7 @@ export function createLandGoal(deps: LandGoalDeps) {
     head: string,
     done: Task[],
   ): Promise<void> {
+    if (await isHeld(goal)) return
     await repository.push(goal.branch, head)
     const list = done.map((task) => `- ${taskLabel(goal.number, task.number)} ${task.spec.title}`).join('\n')
     const url = await deps.openPullRequest({

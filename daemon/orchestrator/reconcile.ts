@@ -6,7 +6,7 @@ import type { World } from '../../core/world.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
 import type { Queue } from '../store/queue.ts'
-import { addEvent, findRun, listOpenRuns } from '../store/rows.ts'
+import { addEvent, findRun, listOpenRuns, moveTask } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { send } from './jobs.ts'
 
@@ -42,6 +42,10 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ processes: numbe
     }
     const landing = await tx.selectFrom('task').select('goalId').distinct().where('state', '=', 'landing').execute()
     for (const { goalId } of landing) await send(queue, tx, 'land', goalId as GoalId)
+    // Ended on the way from an agent's hands into the owner's: nobody works on it.
+    const worked = new Set<string>(runs.map((run) => run.taskId))
+    const running = await tx.selectFrom('task').select('id').where('state', '=', 'running').execute()
+    for (const { id } of running) if (!worked.has(id)) await moveTask(tx, world.clock.now(), id as TaskId, 'ready')
     const known = new Set<string>()
     const inWorktrees = tx.selectFrom('task').select(['id', 'state', 'worktree']).where('worktree', 'is not', null)
     for (const { id, state, worktree } of await inWorktrees.execute()) {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { createProcessTable } from '../../daemon/processes/process-table.ts'
 import { git } from '../fakes/repositories.ts'
@@ -263,4 +264,22 @@ test('a daemon that is killed over and over while it starts loses nothing', asyn
   await finished(scene, last, goal.id)
   expect(openings(scene).filter((method) => method === 'session/new')).toHaveLength(1)
   expect(await askFinalQuestions(scene, { files: A })).toEqual([])
+})
+
+test('a task that was between an agent’s hands and the owner’s when the daemon died is worked on again', async () => {
+  await using scene = createScene()
+  const first = await started(scene)
+  const goal = await addGoal(first, scene, 'one', { tasks: [aPlannedTask('a', { steps: LONG_WORK })] })
+  await working(first)
+  await first.kill()
+  // As `take` leaves the rows when it dies after the agent was stopped.
+  const database = new DatabaseSync(scene.paths.databaseFile)
+  database.exec(
+    `update run set state = 'ended', outcome = 'stopped', note = 'taken', endedAt = startedAt; delete from job`,
+  )
+  database.close()
+
+  const second = await started(scene)
+  await finished(scene, second, goal.id)
+  expect(await askFinalQuestions(scene, { files: A, runsPerTask: 2 })).toEqual([])
 })
