@@ -46,12 +46,20 @@ export function lastMoments(when: TimedWhen, after: number, until: number, count
       )
     }
     case 'cron':
-      // previousRuns looks strictly before its date; a millisecond more lets `until` count.
-      return openCron(when)
-        .previousRuns(count, new Date(until + 1))
-        .map((date) => date.getTime())
-        .filter((moment) => moment > after)
-        .reverse()
+      return lastOfCron(openCron(when), after, until, count)
+  }
+}
+
+/** Mostly there is one moment or none, which two steps forward tell; only after a long sleep it pays to come from the end. */
+function lastOfCron(cron: Cron, after: number, until: number, count: number): number[] {
+  const first = cron.nextRuns(2, new Date(after)).map((date) => date.getTime())
+  const fitting = first.filter((moment) => moment <= until)
+  if (fitting.length < 2) return fitting
+  for (let size = Math.min(8, count); ; size = Math.min(4 * size, count)) {
+    // previousRuns looks strictly before its date; a millisecond more lets `until` count.
+    const moments = cron.previousRuns(size, new Date(until + 1)).map((date) => date.getTime())
+    if (size < count && moments.length === size && moments.at(-1)! > after) continue
+    return moments.filter((moment) => moment > after).reverse()
   }
 }
 
