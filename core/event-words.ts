@@ -79,6 +79,16 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `${scheduled(event.data)} missed ${event.data.isMore ? 'more than ' : ''}${event.data.moments}, nobody was awake`
     case 'firing.failed':
       return `${scheduled(event.data)} failed: ${event.data.reason}`
+    case 'limit.noticed':
+      return `${event.data.percent} % of the budget of ${event.data.limit} is used: ${event.data.used} of ${event.data.max}`
+    case 'limit.reached':
+      return `the budget of ${event.data.limit} is used up: ${event.data.used} of ${event.data.max}`
+    case 'upstream.paused':
+      return `${event.data.upstream} is paused until ${new Date(event.data.until).toISOString()}: ${event.data.why}`
+    case 'upstream.resumed':
+      return `${event.data.upstream} may be asked again`
+    case 'model.unpriced':
+      return `no price is known for ${event.data.model} of ${event.data.upstream}: its cost is not counted`
     case 'daemon.started':
       return `daemon ${event.data.version} started`
     case 'daemon.stopped':

@@ -11,7 +11,7 @@ import type { Goal } from '../core/goal.ts'
 import { newId } from '../core/id.ts'
 import type { World } from '../core/world.ts'
 import { createAcpDriver } from './agents/acp-agent.ts'
-import type { RunVerdict } from './agents/agent.ts'
+import type { ModelAccess, RunVerdict } from './agents/agent.ts'
 import { decidePermission, fingerprint } from './agents/broker.ts'
 import { findModels } from './agents/models.ts'
 import { type DetectedAgent, detectAgents } from './agents/profiles/detect.ts'
@@ -25,10 +25,15 @@ import { findBrain } from './brain/find-brain.ts'
 import { createModelBrain } from './brain/model-brain.ts'
 import { createNoBrain } from './brain/no-brain.ts'
 import { createExamine, type Examine } from './doctor/examine.ts'
+import { type Gateway, openGateway } from './gateway/gateway.ts'
+import { withoutKey } from './gateway/headers.ts'
+import { defaultModelOf } from './gateway/upstreams.ts'
 import type { Goals } from './goals/goals.ts'
+import { goalNamed } from './goals/names.ts'
 import { createStoreGoals } from './goals/store-goals.ts'
 import type { Health } from './health.ts'
 import type { Host } from './host.ts'
+import type { CostRouteDeps } from './http/cost.ts'
 import type { EventSource } from './http/event-source.ts'
 import { createStoreInbox } from './inbox/store-inbox.ts'
 import { createLandGoal } from './landing/land-goal.ts'
@@ -38,10 +43,12 @@ import { createAdvance } from './orchestrator/advance.ts'
 import { createDispatcher } from './orchestrator/dispatcher.ts'
 import { createEventWriter } from './orchestrator/event-writer.ts'
 import { createGiveUp } from './orchestrator/give-up.ts'
-import type { JobName } from './orchestrator/jobs.ts'
+import { type JobName, send } from './orchestrator/jobs.ts'
 import { createLimiter } from './orchestrator/limiter.ts'
 import { reconcile } from './orchestrator/reconcile.ts'
 import { createRunRegistry } from './orchestrator/run-registry.ts'
+import type { Budget } from './orchestrator/snapshot.ts'
+import { wakeLimited } from './orchestrator/wake-limited.ts'
 import { createPlanBaseline } from './planning/plan-baseline.ts'
 import { createPlanGoal } from './planning/plan-goal.ts'
 import { createPlanner } from './planning/planner.ts'
@@ -65,6 +72,7 @@ import { createNoSandbox } from './sandbox/no-sandbox.ts'
 import { findToolchains } from './sandbox/toolchains.ts'
 import { createScheduling } from './schedules/create-scheduling.ts'
 import type { Schedules } from './schedules/schedules.ts'
+import { costSheet } from './store/ledger-rows.ts'
 import {
   countGoals,
   getGoal,
@@ -78,6 +86,7 @@ import {
 } from './store/rows.ts'
 import { createSqliteQueue } from './store/sqlite-queue.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
+import type { Tx } from './store/tables.ts'
 import { createDependencyCache } from './worktrees/dependency-cache.ts'
 import { createGit } from './worktrees/git.ts'
 import { createRepositories } from './worktrees/git-repositories.ts'
@@ -94,6 +103,8 @@ export interface Daemon extends AsyncDisposable {
   getProof(id: string): ReturnType<typeof getProof>
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
   makeBackup: MakeBackup
+  /** What was spent on models. Throws goal_not_found. */
+  cost: CostRouteDeps['cost']
   examine: Examine
   /** Values that must never leave: keys of models. */
   secrets(): readonly string[]
@@ -134,6 +145,28 @@ export async function createDaemon({
 
   await using parts = new AsyncDisposableStack()
   const store = parts.use(openSqliteStore(paths.databaseFile))
+  const secrets = {
+    env: host.env,
+    readFile: (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined),
+  }
+  const later = (work: (tx: Tx) => Promise<void>) =>
+    void store.transaction(work).catch((err) => world.log.error({ err }, 'word of the gateway was not passed on'))
+  // It outlives the queue: what runs is stopped while its model still answers.
+  const gateway: Gateway = parts.use(
+    await openGateway({
+      config,
+      secrets,
+      store,
+      world,
+      traceDir: join(paths.stateDir, 'traces'),
+      redact: (text) => gateway.secrets().reduce(withoutKey, text),
+      hooks: {
+        onLimit: ({ goalId }) => goalId && later((tx) => send(queue, tx, 'advance', goalId)),
+        onResumed: () => later((tx) => send(queue, tx, 'dispatch', 'all')),
+        onDay: () => later((tx) => wakeLimited(tx, queue)),
+      },
+    }),
+  )
   const queue = parts.use(createSqliteQueue({ store, world }))
   const events = parts.use(createEventWriter({ store, world }))
   const registry = createRunRegistry()
@@ -154,11 +187,7 @@ export async function createDaemon({
     nodeModules: host.nodeModules,
     privateFolders: [host.ownerHome, paths.home],
   })
-  const secrets = {
-    env: host.env,
-    readFile: (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined),
-  }
-  const models = findModels(config.model, secrets)
+  const models = gateway.models
   const profiles = listProfiles(programs, config.agents.custom)
   const detected = detectAgents(profiles, { programs, ownerHome: host.ownerHome, models })
   const usable = orderAgents(detected, config)
@@ -211,16 +240,18 @@ export async function createDaemon({
   // Agents and the brain.
   const driver = createAcpDriver({ world, sandbox, programs, ownerHome: host.ownerHome, readable: toolchains, table })
   const prompts = loadPrompts()
-  const choice = findBrain(config, secrets, usable)
+  const choice = findBrain({ brain: config.brain, model: defaultModelOf(config) }, secrets, usable)
+  const forBrain = (model: ModelAccess | null) =>
+    model && gateway.access(model, { goalId: null, taskId: null, runId: null, agent: 'brain', purpose: 'other' }).model
   const brain: Brain =
     choice.use === 'model'
-      ? parts.use(createModelBrain({ world, config: choice.model, env: { PATH: host.path } }))
+      ? parts.use(createModelBrain({ world, ...gateway.brain(choice.model), env: { PATH: host.path } }))
       : choice.use === 'agent'
         ? createAgentBrain({
             world,
             driver,
             profile: find(detected, choice.agent).profile,
-            model: find(detected, choice.agent).model,
+            model: forBrain(find(detected, choice.agent).model),
             folder: join(paths.runsDir, 'brain'),
             newRunId: () => newId('run', world.clock.now()),
           })
@@ -232,7 +263,15 @@ export async function createDaemon({
   // The workflow.
   const { softFailuresMax } = config.runs
   const worktreeOf = (label: string, taskId: string) => join(paths.worktreesDir, `${label}-${taskId.slice(-6)}`)
-  const advance = createAdvance({ store, queue, runs: registry, world })
+  const budget: Budget = {
+    limits: config.limits,
+    agent: () => usable[0] ?? null,
+    price: (tokens) => {
+      const model = detected.find(({ name }) => name === usable[0])?.model
+      return model ? gateway.price(model, tokens) : undefined
+    },
+  }
+  const advance = createAdvance({ store, queue, runs: registry, world, budget })
   const dispatch = createDispatcher({
     store,
     queue,
@@ -241,7 +280,11 @@ export async function createDaemon({
     limits: {
       runsMax: config.runs.max,
       perRepositoryMax: config.runs.perRepositoryMax,
-      perAgentMax: config.agents.perAgentMax,
+      // An agent whose provider is paused starts nothing now; what waits for it is not without an agent.
+      get perAgentMax() {
+        const paused = detected.filter(({ model }) => model?.upstream && gateway.pausedUntil(model.upstream))
+        return { ...config.agents.perAgentMax, ...Object.fromEntries(paused.map(({ name }) => [name, 0])) }
+      },
     },
     worktreeOf,
   })
@@ -256,6 +299,7 @@ export async function createDaemon({
     draft: async ({ goal, survey: surveyMarkdown, memory, previous, finished, words }, signal) =>
       planner.plan(
         {
+          goalId: goal.id,
           goalText: goal.text,
           surveyMarkdown,
           memoryMarkdown: memory,
@@ -286,9 +330,11 @@ export async function createDaemon({
     registry,
     driver,
     events,
-    async agent(name) {
-      const { profile, model } = find(detected, name)
-      return { profile, model }
+    async agent({ id: runId, agent, purpose, goalId, taskId }) {
+      const { profile, model } = find(detected, agent)
+      if (!model) return { profile, model, [Symbol.dispose]() {} }
+      const access = gateway.access(model, { goalId, taskId, runId, agent, purpose })
+      return { profile, model: access.model, [Symbol.dispose]: () => access[Symbol.dispose]() }
     },
     prepare: async (input, signal) => {
       const ownerCheckout = await checkoutOf(await getGoal(store.db, input.task.goalId))
@@ -335,7 +381,7 @@ export async function createDaemon({
     desk,
     verify,
     review: ({ task, goal, ...input }, signal) =>
-      reviewer.review({ goalText: goal.text, task: task.spec, ...input }, signal),
+      reviewer.review({ goalId: goal.id, goalText: goal.text, task: task.spec, ...input }, signal),
     attempts: { softFailuresMax },
   })
   const landing = { store, queue, world, desk, verify, attempts: { softFailuresMax } }
@@ -418,6 +464,7 @@ export async function createDaemon({
       })),
       brain: choice.use === 'none' ? `none: ${choice.why}` : brain.name,
       model: models[0] ? `${models[0].model} (${models[0].api})` : null,
+      upstreams: gateway.upstreams().map(({ name, ready, words }) => ({ name, ready, words })),
       sandbox: { name: sandbox.name, words: sandbox.words },
       memory: 'not yet',
       goals: {
@@ -433,7 +480,8 @@ export async function createDaemon({
     table,
     paths,
     detected,
-    models,
+    // Asked without the gateway, to see whether server and key are good.
+    models: findModels(defaultModelOf(config), secrets),
     trial: {
       world,
       driver,
@@ -459,7 +507,11 @@ export async function createDaemon({
     readOutput: (digest) => readOutput(paths.outputsDir, digest),
     makeBackup,
     examine,
-    secrets: () => models.map((model) => model.key),
+    cost: async ({ by, goal }) => {
+      await gateway.flush()
+      return costSheet(store.db, { by, goalId: goal === null ? null : (await goalNamed(store.db, goal)).id })
+    },
+    secrets: () => gateway.secrets(),
     async start() {
       await verifier.sweep()
       await desk.sweep()

@@ -9,6 +9,8 @@ export interface Health {
   agents: { name: string; title: string; found: boolean; words: string }[]
   brain: string
   model: string | null
+  /** Who answers for the models, and whether it may be asked now. */
+  upstreams: { name: string; ready: boolean; words: string }[]
   sandbox: { name: string; words: string }
   memory: string
   goals: { open: number; waiting: number }

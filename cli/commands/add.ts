@@ -24,6 +24,8 @@ export async function add(surface: Surface, words: string, options: GoalOptions)
     autonomy: (options.autonomy as 'auto' | undefined) ?? null,
     minutesMax: options.maxMinutes ?? null,
     attemptsMax: options.maxAttempts ?? null,
+    usdMax: options.maxUsd ?? null,
+    tokensMax: options.maxTokens ?? null,
     agent: options.agent ?? null,
     planFile: options.plan === undefined ? null : readPlan(options.plan, surface.cwd),
     source: { surface: 'cli' as const, from: null },

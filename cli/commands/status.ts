@@ -49,6 +49,10 @@ export async function status(surface: Surface): Promise<void> {
     for (const one of recent) print(goalLine(surface, one))
   }
   print('')
+  // An older daemon says nothing of them.
+  for (const upstream of (health.upstreams ?? []).filter((one) => !one.ready)) {
+    print(paint('yellow', clip(oneLine(`${upstream.name}: ${upstream.words}`), surface.width())))
+  }
   print(paint('gray', daemonLine(health, surface)))
 }
 

@@ -82,14 +82,14 @@ function findModel(config: ModelBrainConfig, fetch: typeof globalThis.fetch): La
     case 'openai':
       return createOpenAI(settings).responses(config.model)
     case 'openai-chat':
-      if (config.baseUrl === undefined) return createOpenAI(settings).chat(config.model)
+      if (config.baseUrl === undefined || !isLooseChat(config)) return createOpenAI(settings).chat(config.model)
       return createOpenAICompatible({ ...settings, name: 'openai-chat', baseURL: config.baseUrl })(config.model)
   }
 }
 
 /** Servers that only resemble OpenAI's may know "answer in JSON" but no schema; they are told in words. */
 function isLooseChat(config: ModelBrainConfig): boolean {
-  return config.provider === 'openai-chat' && config.baseUrl !== undefined
+  return config.provider === 'openai-chat' && (config.isLoose ?? config.baseUrl !== undefined)
 }
 
 /** A body larger than the limit breaks the call off instead of filling the memory. */

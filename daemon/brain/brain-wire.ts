@@ -12,6 +12,8 @@ export interface ModelBrainConfig {
   /** Where the provider is reached; left out: its own address. Ends before `/messages`, `/responses`, `/chat/completions`, `/models`. */
   baseUrl?: string
   key: string
+  /** Chat Completions of a server that only resembles OpenAI's; left out: any server but OpenAI's own. */
+  isLoose?: boolean
 }
 
 /** What was said before in the same question: an answer that did not fit, and why. */

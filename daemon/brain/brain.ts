@@ -19,6 +19,8 @@ export interface Brain {
 export interface Question<T> {
   /** What it is for; goes into the log and the meter. */
   purpose: 'plan' | 'review' | 'reconcile' | 'write-up'
+  /** The goal it is asked for, where it is one's; for the meter. */
+  goalId?: string | undefined
   system: string
   prompt: string
   schema: z.ZodType<T>

@@ -20,6 +20,8 @@ import { wireSchema } from './wire-schema.ts'
 export interface ModelBrainDeps {
   world: World
   config: ModelBrainConfig
+  /** The key for one question, where each has its own. */
+  keyFor?: (question: { purpose: string; goalId?: string | undefined }) => string
   /** Given to the process and nothing else: proxies and certificates where the owner has any. */
   env?: Readonly<Record<string, string>>
   /** A question without an answer is given up after this long. */
@@ -46,7 +48,7 @@ interface Part {
 }
 
 export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
-  const { world, config } = deps
+  const { world, config, keyFor = () => config.key } = deps
   const { answerMaxMs = ANSWER_MAX_MS, idleMs = IDLE_MS, answerBytesMax = ANSWER_BYTES_MAX } = deps
   const name = `${config.provider} ${config.model}`
   const log = world.log.child({ brain: name })
@@ -92,6 +94,7 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
     system: string,
     said: Said[],
     schema: ReturnType<typeof wireSchema>,
+    key: string,
     signal: AbortSignal | undefined,
   ) {
     part ??= start()
@@ -115,7 +118,7 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
       }
       waiting.set(id, settle)
       signal?.addEventListener('abort', onAbort, { once: true })
-      send(child, { type: 'ask', id, config, system, said, schema, answerBytesMax })
+      send(child, { type: 'ask', id, config: { ...config, key }, system, said, schema, answerBytesMax })
     })
   }
 
@@ -150,7 +153,7 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
           said.push({ role: 'user', text: repair.complaint })
         }
         const startedAt = world.clock.monotonic()
-        const reply = await exchange(question.system, said, schema, signal)
+        const reply = await exchange(question.system, said, schema, keyFor(question), signal)
         signal?.throwIfAborted()
         const fields = {
           purpose: question.purpose,

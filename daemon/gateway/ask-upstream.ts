@@ -86,10 +86,11 @@ export function createAskUpstream({
         const out = (url.protocol === 'https:' ? https : http).request(url, {
           method,
           agent: agents[url.protocol as keyof typeof agents],
+          timeout: SILENCE_MAX_MS,
           headers: toProvider(attempt.caller, upstream, key, body.length),
           signal,
         })
-        out.setTimeout(SILENCE_MAX_MS, () => out.destroy(new Error('the provider fell silent')))
+        out.once('timeout', () => out.destroy(new Error('the provider fell silent')))
         out.once('finish', () => {
           isSent = true
         })

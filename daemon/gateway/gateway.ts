@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Config } from '../../config/schema.ts'
 import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
+import type { Tokens } from '../../core/spend.ts'
 import type { World } from '../../core/world.ts'
 import type { ModelAccess } from '../agents/agent.ts'
 import type { ModelBrainConfig } from '../brain/brain-wire.ts'
@@ -16,12 +17,12 @@ import { createForward, type Forwarded, retryHeaders } from './forward.ts'
 import { createLedger } from './ledger.ts'
 import { type LimitUse, nextDayAt } from './limits.ts'
 import { openMeter } from './meter.ts'
-import { createPrices, type Prices } from './prices.ts'
+import { createPrices } from './prices.ts'
 import { readRequest } from './read-request.ts'
 import { BRAIN, type Caller, createRunTokens, tokenFor } from './run-tokens.ts'
 import { createTracer } from './trace.ts'
 import { createUpstreamGate, type OpenGate } from './upstream-gate.ts'
-import { candidatesOf, listUpstreams, modelsThrough } from './upstreams.ts'
+import { candidatesOf, listUpstreams, modelAt, modelsThrough } from './upstreams.ts'
 import type { Api, Refusal } from './wire.ts'
 
 /**
@@ -33,9 +34,10 @@ export interface Gateway extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`, without a version. */
   readonly url: string
   readonly port: number
-  /** The ways in which agents reach the models; the key is empty, `access` fills it in. */
+  /** The ways in which agents reach the models; the key opens nothing, `access` puts one in that does. */
   readonly models: readonly ModelAccess[]
-  readonly prices: Prices
+  /** What tokens cost with one of `models`; undefined where nobody knows. */
+  price(model: ModelAccess, tokens: Tokens): number | undefined
   /** A model for one run, with a token that ends with the disposal. A model that is not from here stays as it is. */
   access(model: ModelAccess, caller: Omit<Caller, 'upstream'>): { model: ModelAccess } & Disposable
   /** The brain's model through the gateway, and its token for one question. */
@@ -249,7 +251,10 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
     url,
     port,
     models,
-    prices,
+    price(model, tokens) {
+      const upstream = upstreams.find((one) => one.name === model.upstream)
+      return upstream && prices(upstream, modelAt(upstream, model.model), tokens)
+    },
     access(model, caller) {
       const { upstream } = model
       if (upstream === undefined) return { model, [Symbol.dispose]() {} }
@@ -267,7 +272,8 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
       const nobody = { goalId: null, taskId: null, runId: null, agent: BRAIN, purpose: 'other' }
       const { token } = tokens.grant({ ...nobody, upstream: upstream.name })
       const baseUrl = `${url}/${model.provider === 'google' ? 'v1beta' : 'v1'}`
-      return { config: { ...model, baseUrl, key: token }, keyFor: (question) => tokenFor(token, question) }
+      const isLoose = model.provider === 'openai-chat' && model.baseUrl !== undefined
+      return { config: { ...model, baseUrl, key: token, isLoose }, keyFor: (question) => tokenFor(token, question) }
     },
     upstreams: () => upstreams.map((one) => stateOf(one, gates.get(one.name)!)),
     pausedUntil(name) {

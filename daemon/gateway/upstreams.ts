@@ -112,6 +112,13 @@ function assertFallbacks(upstream: Upstream, all: readonly Upstream[]): void {
   }
 }
 
+/** The model for whoever names none: `model`, else that of the first named upstream which has one. */
+export function defaultModelOf({ model, upstreams }: Pick<Config, 'model' | 'upstreams'>): ModelConfig | null {
+  const named = Object.values(upstreams).find((one) => one.model !== null)
+  if (model || !named) return model
+  return { provider: named.provider, model: named.model!, baseUrl: named.baseUrl, key: named.key }
+}
+
 /** Who may answer a call of an upstream's, the upstream itself first. */
 export function candidatesOf(all: readonly Upstream[], name: string, api: Api | undefined): Upstream[] {
   const own = all.find((one) => one.name === name)
@@ -125,11 +132,14 @@ export function modelAt(upstream: Upstream, asked: string): string {
   return upstream.models[asked] ?? upstream.models['*'] ?? asked
 }
 
+/** Opens nothing; agents that are only tried out want to see a key. */
+const NO_RUN = 'claw-no-run'
+
 /** The ways in which agents reach the models through the gateway; the key is given to each run. */
 export function modelsThrough(url: string, upstreams: readonly Upstream[]): ModelAccess[] {
   return upstreams.flatMap((upstream) => {
     const { model, name, apis } = upstream
     if (model === null || name === 'brain' || typeof upstream.findKey() !== 'string') return []
-    return apis.map((api) => ({ api, baseUrl: url, key: '', model, upstream: name }))
+    return apis.map((api) => ({ api, baseUrl: url, key: NO_RUN, model, upstream: name }))
   })
 }

@@ -65,8 +65,8 @@ export function createAddGoal(deps: AddGoalDeps) {
         limits: {
           minutesMax: wanted.minutesMax ?? config.goals.minutesMax,
           attemptsMax: wanted.attemptsMax ?? config.goals.attemptsMax,
-          tokensMax: null,
-          usdMax: null,
+          tokensMax: wanted.tokensMax ?? config.goals.tokensMax,
+          usdMax: wanted.usdMax ?? config.goals.usdMax,
         },
         agent: wanted.agent,
         source: wanted.source,

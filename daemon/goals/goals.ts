@@ -14,6 +14,8 @@ export const NewGoal = z.strictObject({
   autonomy: Autonomy.nullable().default(null),
   minutesMax: z.number().positive().nullable().default(null),
   attemptsMax: z.int().min(1).max(20).nullable().default(null),
+  usdMax: z.number().positive().nullable().default(null),
+  tokensMax: z.int().positive().nullable().default(null),
   agent: z.string().min(1).nullable().default(null),
   plan: PlanDraft.nullable().default(null),
   source: GoalSource.default({ surface: 'http', from: null }),

@@ -1,5 +1,6 @@
 /** What clients send. Unknown keys are refused everywhere: a misspelt one must not be lost in silence. */
 import { z } from 'zod'
+import { CostBy } from '../../core/spend.ts'
 import { LISTED_DEFAULT, LISTED_MAX, NewGoal } from '../goals/goals.ts'
 
 /** A new goal; a plan may come ready (`plan`) or as the text of a plan file (`planFile`). */

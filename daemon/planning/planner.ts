@@ -14,6 +14,7 @@ import type { MakePlan, Prompts } from '../prompts/prompts.ts'
 export interface PlanRequest extends MakePlan {
   /** A plan that was refused or replaced; its reasons are empty where only the owner's words changed. */
   previous: { draft: PlanDraft; reasons: readonly string[] } | null
+  goalId?: string
 }
 
 export interface Planner {
@@ -24,7 +25,8 @@ export interface Planner {
 export function createPlanner({ brain, prompts }: { brain: Brain; prompts: Pick<Prompts, 'makePlan'> }): Planner {
   return {
     async plan(request, signal) {
-      const question = { purpose: 'plan' as const, ...prompts.makePlan(request), schema: WirePlan }
+      const { goalId } = request
+      const question = { purpose: 'plan' as const, goalId, ...prompts.makePlan(request), schema: WirePlan }
       const { value, usage } = await brain.ask(question, signal)
       return { draft: toDraft(value), usage, author: brain.name }
     },

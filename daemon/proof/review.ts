@@ -13,7 +13,7 @@ import type { Prompts, ReviewTask } from '../prompts/prompts.ts'
 
 export interface Reviewer {
   /** Null where there is no brain to ask. Faults: those of the brain, except brain_missing. */
-  review(input: ReviewTask, signal?: AbortSignal): Promise<Review | null>
+  review(input: ReviewTask & { goalId?: string }, signal?: AbortSignal): Promise<Review | null>
 }
 
 const FINDINGS_MAX = 20
@@ -43,7 +43,8 @@ export function createReviewer(deps: { brain: Brain | null; prompts: Pick<Prompt
     async review(input, signal) {
       if (!brain) return null
       try {
-        const question = { purpose: 'review' as const, ...prompts.review(input), schema: WireReview }
+        const { goalId } = input
+        const question = { purpose: 'review' as const, goalId, ...prompts.review(input), schema: WireReview }
         const { value } = await brain.ask(question, signal)
         return { reviewer: brain.name, summary: clip(value.summary, SUMMARY_MAX), findings: toFindings(value.findings) }
       } catch (error) {

@@ -57,8 +57,8 @@ export interface RunTaskDeps {
   registry: RunRegistry
   driver: AgentDriver
   events: EventWriter
-  /** The profile and the model it talks to. Throws agent_not_found, agent_unavailable. */
-  agent(name: string): Promise<{ profile: AgentProfile; model: ModelAccess | null }>
+  /** The profile and the model it talks to, which the run may ask until this is disposed of. Throws agent_not_found, agent_unavailable. */
+  agent(run: Run): Promise<{ profile: AgentProfile; model: ModelAccess | null } & Disposable>
   /** Runs the repository's set-up in the worktree, or copies what it gave before. Throws setup_failed. */
   prepare(
     input: { repository: Repository; task: Task; base: string; worktree: string; runId: string },
@@ -338,7 +338,8 @@ class Attempt {
     const base = await this.takeBase()
     const conflicts = await this.takeWorktree(base)
     const plan = await getPlan(deps.store.db, this.task.planId)
-    const { profile, model } = await deps.agent(run.agent)
+    using agent = await deps.agent(run)
+    const { profile, model } = agent
     const workplace = await deps.prepare(
       { repository: this.repository, task: this.task, base, worktree: run.worktree, runId: run.id },
       stop,

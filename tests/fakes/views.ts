@@ -209,6 +209,7 @@ export function aHealth(over: Partial<Health> = {}): Health {
     agents: [{ name: 'pi', title: 'pi', found: true, words: '0.87.1' }],
     brain: 'a model',
     model: 'm-1',
+    upstreams: [],
     sandbox: { name: 'bubblewrap', words: 'works' },
     memory: 'not there yet',
     goals: { open: 1, waiting: 0 },
