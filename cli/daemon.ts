@@ -5,15 +5,15 @@
  * nobody there counts as no daemon too.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { type DaemonFile, EXIT_FINAL, findDaemonFile } from '../config/daemon-file.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Paths } from '../config/paths.ts'
 import { Fault, isFault } from '../core/fault.ts'
 import { type Client, createClient, type Locate, request, START_HINT } from './client.ts'
+import { daemonArguments } from './daemon-program.ts'
 import type { Surface } from './surface.ts'
 
 /** From the first sign of life to ready, on a slow and busy machine. */
@@ -74,6 +74,13 @@ export async function startDaemon(surface: Surface): Promise<DaemonFile> {
   surface.say(surface.paintErr('gray', `starting the daemon (${paths.home})`))
   mkdirSync(paths.home, { recursive: true, mode: 0o700 })
   mkdirSync(paths.logsDir, { recursive: true, mode: 0o700 })
+  // Where a supervisor has the daemon in its hands, it starts it; never a second one beside it.
+  const { findService, runCommands } = await import('./service/find-service.ts')
+  const service = findService(surface)
+  if (service) {
+    await runCommands(service.start, surface.env)
+    return waitForAnswer(surface)
+  }
   const outFile = join(paths.logsDir, 'daemon.out')
   const out = openSync(outFile, 'w', 0o600)
   const child = spawn(process.execPath, [...daemonArguments(), '--detached'], {
@@ -109,11 +116,19 @@ export async function startDaemon(surface: Surface): Promise<DaemonFile> {
   throw new Fault('daemon_down', `The daemon ${why}${words === '' ? '' : `: ${words}`}`, { hint: `See ${outFile}` })
 }
 
-/** What to run: `daemon/main` beside this folder, as TypeScript in a clone and as JavaScript in a package. */
-export function daemonArguments(): string[] {
-  const main = fileURLToPath(new URL(`../daemon/main${extname(import.meta.url)}`, import.meta.url))
-  if (!existsSync(main)) throw new Fault('daemon_down', `The daemon's program is missing: ${main}`)
-  return ['--enable-source-maps', main]
+/** For a daemon that somebody else starts. */
+export async function waitForAnswer(surface: Surface): Promise<DaemonFile> {
+  const deadline = surface.now() + START_MAX_MS
+  for (;;) {
+    const ready = await answers(surface.paths)
+    if (ready) return ready
+    if (surface.now() >= deadline) {
+      throw new Fault('daemon_down', `The daemon did not answer within ${START_MAX_MS / 1000} s`, {
+        hint: 'See: claw daemon logs',
+      })
+    }
+    await sleep(POLL_MS, undefined, { signal: surface.signal }).catch(() => surface.signal.throwIfAborted())
+  }
 }
 
 /** Waits until the process is gone; answers whether it is. */

@@ -194,7 +194,7 @@ export function createProgram(run: Run): Command {
       run(options, async (surface) => (await import('./commands/events.ts')).events(surface, options)),
     )
 
-  const daemon = program.command('daemon').description('The daemon: run, start, stop, status, logs.')
+  const daemon = program.command('daemon').description('The daemon: run, start, stop, restart, status, logs, install.')
   leaf(daemon, 'run', 'Run it here, in the foreground.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/daemon.ts')).run(surface)),
   )
@@ -204,6 +204,24 @@ export function createProgram(run: Run): Command {
   leaf(daemon, 'stop', 'Stop it in order; work under way is taken up at the next start.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/daemon.ts')).stop(surface)),
   )
+  leaf(daemon, 'restart', 'Stop and start it; as a service no connection is refused meanwhile.').action(
+    (options: Json) => run(options, async (surface) => (await import('./commands/daemon.ts')).restart(surface)),
+  )
+  leaf(
+    daemon,
+    'install',
+    'Make it a service of yours (systemd, launchd, Task Scheduler): started at log-in and after a crash.',
+  )
+    .option('--dry-run', 'Only print what would be written and run.')
+    .option('--credential <name=file>', 'A file whose content the service sees as this variable; repeatable.', repeated)
+    .action((options: Json & { dryRun?: boolean; credential?: string[] }) =>
+      run(options, async (surface) => (await import('./commands/service.ts')).install(surface, options)),
+    )
+  leaf(daemon, 'uninstall', 'Stop the service and take it out again; the home stays.')
+    .option('--dry-run', 'Only print what would be run and removed.')
+    .action((options: Json & { dryRun?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/service.ts')).uninstall(surface, options)),
+    )
   leaf(daemon, 'status', 'Where it listens and what it found. Exit code 3 when none runs.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/daemon.ts')).status(surface)),
   )
@@ -322,6 +340,10 @@ function choices(flags: string, words: string, values: string[]): Option {
       near ? `Did you mean ${near}? (${values.join(', ')})` : `Choose from ${values.join(', ')}.`,
     )
   })
+}
+
+function repeated(value: string, before: string[] = []): string[] {
+  return [...before, value]
 }
 
 function wholeNumber(value: string): number {

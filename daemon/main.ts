@@ -18,6 +18,7 @@ import { createApp } from './http/app.ts'
 import { serveHttp } from './http/serve.ts'
 import { openLog } from './log.ts'
 import { readPlanFile } from './planning/plan-file.ts'
+import { createSupervisor, findListener, withCredentials } from './service/supervisor.ts'
 
 /** How long an orderly stop may take before the process just ends; nothing is lost by that, only tidiness. */
 const STOP_MS_MAX = 20 * SECOND
@@ -27,19 +28,22 @@ async function main(): Promise<void> {
   process.umask(0o077)
   const ownerHome = process.env['HOME'] || homedir()
   const paths = findPaths(process.env, ownerHome)
-  const config = loadConfig(paths.configFile, process.env)
+  // With the files that systemd hands over (LoadCredential=), under the names of the variables they stand for.
+  const env = withCredentials(process.env)
+  const config = loadConfig(paths.configFile, env)
   mkdirSync(paths.stateDir, { recursive: true, mode: 0o700 })
   using _lock = lockOrSay(paths.lockFile, paths.daemonFile)
 
   const product = findProduct()
   const host: Host = {
-    env: process.env,
+    env,
     path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     ownerHome,
     node: process.execPath,
     nodeModules: findNodeModules(product.dir),
     pid: process.pid,
     version: product.version,
+    platform: process.platform,
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   }
   const token = newToken()
@@ -96,7 +100,13 @@ async function main(): Promise<void> {
     closing: closing.signal,
     world,
   })
-  const server = await serveHttp({ app, port: config.http.port, closing, world })
+  const server = await serveHttp({
+    app,
+    port: config.http.port,
+    fd: findListener(process.env, process.pid),
+    closing,
+    world,
+  })
   url = server.url
   await parts.start()
   writeDaemonFile(paths.daemonFile, {
@@ -107,9 +117,12 @@ async function main(): Promise<void> {
     version: host.version,
   })
   process.stdout.write(greeting(await health()))
+  using supervisor = createSupervisor({ env: process.env, pid: process.pid, world, isWell: health })
+  await supervisor.ready(`on ${url}`)
 
   const why = await stopping.promise
   world.log.info({ why }, 'daemon stopping')
+  await supervisor.stopping()
   setTimeout(() => {
     world.log.warn('the orderly stop took too long')
     output.flush()

@@ -2,8 +2,10 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Health } from '../../daemon/health.ts'
 import { createClient } from '../client.ts'
-import { answers, connect, daemonArguments, findLiving, locateIn, startDaemon, waitUntilGone } from '../daemon.ts'
+import { answers, connect, findLiving, locateIn, startDaemon, waitForAnswer, waitUntilGone } from '../daemon.ts'
+import { daemonArguments } from '../daemon-program.ts'
 import { EXIT } from '../exit.ts'
+import { findService, runCommands, tryCommand } from '../service/find-service.ts'
 import type { Surface } from '../surface.ts'
 import { ago, oneLine, pad } from '../text.ts'
 
@@ -40,12 +42,39 @@ export async function stop(surface: Surface): Promise<number> {
     else surface.say('No daemon runs.')
     return EXIT.ok
   }
-  await createClient(() => running, surface.signal).v1.stop.$post({ json: {} })
+  // A supervisor that is not asked would start it again.
+  const service = findService(surface)
+  if (service) await runCommands(service.stop, surface.env)
+  else await createClient(() => running, surface.signal).v1.stop.$post({ json: {} })
   const isGone = await waitUntilGone(surface, running.pid, STOP_MAX_MS)
   if (surface.isJson) surface.printJson({ stopped: isGone, pid: running.pid })
   else if (isGone) surface.print('The daemon has stopped.')
   else surface.say(`claw: process ${running.pid} is still there after ${STOP_MAX_MS / 1000} s; see: claw daemon logs`)
   return isGone ? EXIT.ok : EXIT.failed
+}
+
+/** Through the supervisor where there is one: then callers wait and none is refused. */
+export async function restart(surface: Surface): Promise<number> {
+  const before = await answers(surface.paths)
+  const service = findService(surface)
+  if (service) {
+    await runCommands(service.restart, surface.env)
+    const { pid, port } = await waitForAnswer(surface)
+    if (surface.isJson) surface.printJson({ pid, port, before: before?.pid ?? null })
+    else surface.print(`The daemon runs: http://127.0.0.1:${port}, process ${pid}`)
+    return EXIT.ok
+  }
+  const code = before ? await stop(surface) : EXIT.ok
+  if (code === EXIT.ok) await start(surface)
+  return code
+}
+
+/** How the supervisor sees it, in words; nothing where there is none. */
+async function serviceWords(surface: Surface): Promise<string | undefined> {
+  const service = findService(surface)
+  if (!service) return undefined
+  const { code } = await tryCommand(service.isActive, surface.env)
+  return `${service.kind}, ${code === 0 ? 'active' : 'not active'}`
 }
 
 export async function status(surface: Surface): Promise<void> {
@@ -55,6 +84,7 @@ export async function status(surface: Surface): Promise<void> {
   const fact = (what: string, words: string) => surface.print(`${surface.paint('gray', pad(what, 9))}${oneLine(words)}`)
   fact('daemon', `${health.version}, process ${health.pid}, started ${ago(health.startedAt, surface.now())}`)
   fact('address', findLiving(surface.paths) ? health.url : `http://127.0.0.1:${locateIn(surface.paths)().port}`)
+  fact('service', (await serviceWords(surface)) ?? 'none (claw daemon install)')
   fact('home', health.home)
   fact('node', health.node)
   for (const agent of health.agents) fact('agent', `${agent.found ? '✓' : '–'} ${agent.title}: ${agent.words}`)

@@ -18,13 +18,15 @@ export interface ServeOptions {
   app: { fetch(request: Request): Response | Promise<Response> }
   /** 0 takes a free one. */
   port: number
+  /** A descriptor that is listened on already, in place of the port: a supervisor keeps it across restarts. */
+  fd?: number | undefined
   /** The app's `closing` signal is this controller's: closing the server ends its streams. */
   closing: AbortController
   world: World
 }
 
 /** Listens on 127.0.0.1 and nowhere else. When it returns, connections are taken. */
-export async function serveHttp({ app, port, closing, world }: ServeOptions): Promise<HttpServer> {
+export async function serveHttp({ app, port, fd, closing, world }: ServeOptions): Promise<HttpServer> {
   const server = createAdaptorServer({
     fetch: (request) => app.fetch(request),
     // Node's own Request and Response stay as they are for the rest of the process.
@@ -37,13 +39,19 @@ export async function serveHttp({ app, port, closing, world }: ServeOptions): Pr
       reject(new Fault('config_invalid', `Port ${port} on 127.0.0.1 ${words}`, { cause, hint }))
     }
     server.once('error', refuse)
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(fd === undefined ? { port, host: '127.0.0.1' } : { fd }, () => {
       server.removeListener('error', refuse)
       resolve()
     })
   })
   server.on('error', (err) => world.log.error({ err }, 'http server error'))
   const address = server.address() as AddressInfo
+  if (address.address !== '127.0.0.1') {
+    server.close()
+    throw new Fault('config_invalid', `The socket that was handed over listens on ${address.address}`, {
+      hint: 'Only 127.0.0.1 is served: ListenStream=127.0.0.1:<port>.',
+    })
+  }
 
   let closed: Promise<void> | undefined
   const close = () => {
