@@ -28,6 +28,8 @@ export function nodeSqliteDialect(database: DatabaseSync): Dialect {
           reader: statement.columns().length > 0,
           all: (parameters) => statement.all(...values(parameters)),
           run: (parameters) => {
+            // On a full disk SQLite has rolled back by itself; a second time is an error that would hide the first.
+            if (sql === 'rollback' && !database.isTransaction) return { changes: 0n, lastInsertRowid: 0n }
             const { changes, lastInsertRowid } = statement.run(...values(parameters))
             return { changes: BigInt(changes), lastInsertRowid: BigInt(lastInsertRowid) }
           },
