@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { killAtMoment, killAtRandom } from './killed-everywhere.ts'
 
 /**
- * A sample of tests/long/killed-everywhere.test.ts that fits into `npm test`: every 29th moment of the
+ * A sample of tests/long/killed-everywhere.test.ts that fits into `npm test`: every 41st moment of the
  * several hundred, which are other ones whenever the code changes.
  */
-const STEP = 29
+const STEP = 41
 const MOMENTS_MAX = 2_000
 
 test('wherever the daemon is killed, each task is worked on, proven and landed exactly once (a sample)', async () => {
@@ -16,7 +16,7 @@ test('wherever the daemon is killed, each task is worked on, proven and landed e
     killed = outcome.killed
     if (killed) kills++
   }
-  expect(kills).toBeGreaterThan(8)
+  expect(kills).toBeGreaterThan(5)
 }, 300_000)
 
 test('killed over and over with three goals at once, nothing is lost', async () => {
