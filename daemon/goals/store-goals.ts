@@ -31,7 +31,8 @@ import type { Tx } from '../store/tables.ts'
 import { type AddGoalDeps, createAddGoal } from './add-goal.ts'
 import { type Goals, LISTED_DEFAULT } from './goals.ts'
 import { goalNamed, isTaskName, taskNamed } from './names.ts'
-import { summarize, unreadable, view } from './show-goal.ts'
+import { view } from './show-goal.ts'
+import { summarize } from './summary.ts'
 import { createUndo } from './undo.ts'
 import type { ReviewView } from './views.ts'
 
@@ -63,17 +64,14 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
 
   return {
     async add(input) {
-      return summarize(store.db, now(), await add(input))
+      const [summary] = await summarize(store.db, now(), [await add(input)])
+      return summary!
     },
 
     async list({ state = 'all', limit = LISTED_DEFAULT, before } = {}) {
       const states =
         state === 'open' ? (['open', 'paused'] as const) : state === 'ended' ? (['met', 'dropped'] as const) : undefined
-      return Promise.all(
-        (await pageGoals(store.db, { states, limit, before })).map((goal) =>
-          summarize(store.db, now(), goal).catch((error) => unreadable(goal, error)),
-        ),
-      )
+      return summarize(store.db, now(), await pageGoals(store.db, { states, limit, before }))
     },
 
     async show(name) {

@@ -30,6 +30,15 @@ export function goalsContract(name: string, open: () => Promise<Goals>): void {
       expect(next.map(({ goal }) => goal.number)).toEqual(numbers.slice(2))
     })
 
+    test('a goal in a list says the same as when it is shown', async () => {
+      const goals = await open()
+      const { goal } = await goals.add({ text: 'Do it' })
+      await goals.pause(String(goal.number), 'test')
+      const [listed] = await goals.list()
+      expect(listed?.status).toBe('paused')
+      expect(await goals.show(goal.id)).toMatchObject({ ...listed })
+    })
+
     test('a paused goal goes on when resumed; a cancelled one has ended', async () => {
       const goals = await open()
       const { goal } = await goals.add({ text: 'Do it' })
