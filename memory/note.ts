@@ -13,7 +13,7 @@ export const NoteKind = z.enum(['fact', 'preference', 'decision', 'recipe', 'epi
 export type NoteKind = z.infer<typeof NoteKind>
 
 /** `global`, or one repository, goal or other named room; a note answers only in its own. */
-export const Scope = z.string().regex(/^(global|[a-z]+:[^\s/\\'"]{1,120})$/, 'global, repo:<id> or goal:<id>')
+export const Scope = z.string().regex(/^(global|(repo|goal):[^\s/\\'"]{1,120})$/, 'global, repo:<id> or goal:<id>')
 export type Scope = z.infer<typeof Scope>
 
 /** Who it came from. What was fetched is never trusted and never a preference by itself. */
@@ -191,10 +191,13 @@ function plainHead(path: string, body: string, id: NoteId): NoteHead {
   }
 }
 
-/** `repo/<id>/…` is that repository's; everything else is global. */
+/** Folders that are scopes. An owner's own folders are just folders. */
+const ROOMS = new Set(['repo', 'goal'])
+
+/** `repo/<id>/…` is that repository's, `goal/<id>/…` that goal's; everything else is global. */
 export function scopeOfPath(path: string): Scope {
   const [room, name, more] = path.split('/')
-  if (room && name && more !== undefined && room !== 'global') {
+  if (room && name && more !== undefined && ROOMS.has(room)) {
     const scope = Scope.safeParse(`${room}:${name}`)
     if (scope.success) return scope.data
   }

@@ -56,7 +56,7 @@ const COVERAGE_SURE = 0.5
 const COSINE_MIN = 0.5
 /** Without a good model's word, this share of the question's words in one passage. */
 const COVERAGE_MIN = 0.3
-/** A model that is trusted less than this has no say in it. */
+/** A model that is trusted less than this can say that something bears, not that nothing does. */
 const SURE_WEIGHT = 0.8
 /** A word that no more passages have than this is a keyword, and what has it is never dropped. */
 const RARE_MAX = 2
@@ -95,8 +95,8 @@ export async function recall(parts: { index: NoteIndex; embedder: Embedder | nul
   const quoted = new Set(quotedHits.map((hit) => hit.id))
   const vectors = near.failed ? { failed: near.failed } : dense ? 'used' : 'off'
   const bestCosine = near.hits[0]?.score ?? null
-  const cosine = embedder && embedder.weight >= SURE_WEIGHT ? bestCosine : null
-  if (quoted.size === 0 && !(await bears(index, question.words, read, cosine))) {
+  const sure = bestCosine !== null && (embedder?.weight ?? 0) >= SURE_WEIGHT
+  if (quoted.size === 0 && !(await bears(index, question.words, read, bestCosine, sure))) {
     const abstained = ranked.length === 0 ? 'no note has any of these words' : 'nothing found bears on the question'
     return { found: [], abstained, vectors }
   }
@@ -161,12 +161,13 @@ async function bears(
   asked: readonly string[],
   read: readonly { terms: Set<string> }[],
   cosine: number | null,
+  sure: boolean,
 ): Promise<boolean> {
   if (read.length === 0) return false
   if (cosine !== null && cosine >= COSINE_MIN) return true
   if (asked.length === 0) return false
   const covered = read.map(({ terms }) => asked.filter((word) => terms.has(word)).length / asked.length)
-  if (Math.max(...covered) >= (cosine === null ? COVERAGE_MIN : COVERAGE_SURE)) return true
+  if (Math.max(...covered) >= (sure ? COVERAGE_SURE : COVERAGE_MIN)) return true
   const present = asked.filter((word) => read.some(({ terms }) => terms.has(word)))
   const counts = await Promise.all(
     present.map((word) => index.search({ words: [word], all: false }, { scopes: 'all' }, RARE_MAX + 1)),

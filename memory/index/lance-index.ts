@@ -37,13 +37,16 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
   const lance = await import('@lancedb/lancedb')
   const connection: Connection = await lance.connect(dir)
   const names = await connection.tableNames()
-  let passages: Table | undefined = names.includes(PASSAGES) ? await connection.openTable(PASSAGES) : undefined
+  let passages: Table | undefined = names.includes(PASSAGES) ? await openTable(connection, dir, PASSAGES) : undefined
   /** Until it is known which model is used, what is forgotten is forgotten in every model's table. */
   const vectorTables = new Map<string, Table>()
   let vectorsName: string | undefined
   let vectors: Table | undefined
   for (const name of names) {
-    if (name.startsWith(VECTORS)) vectorTables.set(name, await connection.openTable(name))
+    if (name.startsWith(VECTORS)) {
+      const table = await openTable(connection, dir, name)
+      if (table) vectorTables.set(name, table)
+    }
     // What another layout left behind is of no use to anyone.
     else if (name !== PASSAGES) await connection.dropTable(name)
   }
@@ -275,6 +278,18 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
       for (const table of vectorTables.values()) table.close()
       connection.close()
     },
+  }
+}
+
+/** A table that was being made when the process was killed cannot be opened; it is made again from the notes. */
+async function openTable(connection: Connection, dir: string, name: string): Promise<Table | undefined> {
+  try {
+    const table = await connection.openTable(name)
+    await table.countRows()
+    return table
+  } catch {
+    await rm(join(dir, `${name}.lance`), { recursive: true, force: true })
+    return undefined
   }
 }
 

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import { createFacts } from '../../memory/facts.ts'
+import { openRoom } from './room.ts'
+
+test('the set-up that worked is kept, and a failure with the same lockfiles does not take its place', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  expect(await facts.findRecipe('app')).toBeUndefined()
+  const recipe = { commands: ['npm ci'], lockDigest: 'a', worked: true, lesson: 'needs Node 24', durationMs: 9, at: 1 }
+  await facts.learnRecipe('app', recipe)
+  await facts.learnRecipe('app', { ...recipe, commands: ['pnpm i'], worked: false })
+  expect(await facts.findRecipe('app')).toEqual(recipe)
+  expect(await facts.findRecipe('other')).toBeUndefined()
+  await memory.settled()
+  const { passages } = await memory.recall('how is this repository set up', { scopes: ['repo:app'] })
+  expect(passages[0]!.text).toContain('npm ci')
+})
+
+test('a check that passes and fails on one tree is flaky; one that fails on another tree is not', async () => {
+  const { memory, read } = await openRoom()
+  const facts = createFacts(memory)
+  const learn = (command: string, tree: string, passed: boolean) =>
+    facts.learnCheck('app', { command, tree, passed, at: 1 })
+  await learn('npm test', 't1', true)
+  await learn('npm test', 't1', false)
+  await learn('npm run lint', 't1', true)
+  await learn('npm run lint', 't2', false)
+  expect(await facts.flakyChecks('app')).toEqual([{ command: 'npm test', passes: 1, failures: 1, trees: 1 }])
+  expect(memory.listNotes()).toHaveLength(1)
+  expect(read(memory.listNotes()[0]!.path)).toContain('`npm test` is flaky')
+})
+
+test('a flaky tree is remembered however many trees come after it', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  await facts.learnCheck('app', { command: 'c', tree: 'odd', passed: true, at: 1 })
+  await facts.learnCheck('app', { command: 'c', tree: 'odd', passed: false, at: 1 })
+  for (let i = 0; i < 30; i++) await facts.learnCheck('app', { command: 'c', tree: `t${i}`, passed: true, at: 1 })
+  expect((await facts.flakyChecks('app'))[0]).toMatchObject({ command: 'c', trees: 1 })
+})
+
+test('files that change together are counted, each change once, sweeping ones not at all', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  const change = (commit: string, ...files: string[]) => facts.learnChange('app', { commit, files, at: 1 })
+  await change('c1', 'a.ts', 'b.ts')
+  await change('c2', 'a.ts', 'b.ts', 'c.ts')
+  await change('c2', 'a.ts', 'b.ts', 'c.ts')
+  await change('c3', ...Array.from({ length: 100 }, (_, i) => `f${i}`), 'a.ts')
+  expect(await facts.changedTogether('app', ['a.ts'])).toEqual([
+    { file: 'b.ts', together: 2, of: 2 },
+    { file: 'c.ts', together: 1, of: 2 },
+  ])
+})
+
+test('agents are ranked by what was proven, and little evidence counts for little', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  const result = { kindOfTask: 'change', runs: 1, durationMs: 5, usd: null, at: 1 }
+  await facts.learnAgentResult({ ...result, agent: 'new', passed: true })
+  for (let i = 0; i < 10; i++) await facts.learnAgentResult({ ...result, agent: 'old', passed: i > 0 })
+  expect((await facts.agentStats('change')).map(({ agent, tasks, passed }) => ({ agent, tasks, passed }))).toEqual([
+    { agent: 'old', tasks: 10, passed: 9 },
+    { agent: 'new', tasks: 1, passed: 1 },
+  ])
+})
+
+test('many results at the same moment are all counted', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  await Promise.all(
+    Array.from({ length: 20 }, () =>
+      facts.learnAgentResult({
+        agent: 'a',
+        kindOfTask: 'change',
+        passed: true,
+        runs: 1,
+        durationMs: 1,
+        usd: 0.5,
+        at: 1,
+      }),
+    ),
+  )
+  expect((await facts.agentStats())[0]).toMatchObject({ tasks: 20, usd: 10 })
+})
+
+test('a fact that the owner made unreadable is started anew, not fatal', async () => {
+  const { memory, put, read } = await openRoom()
+  const facts = createFacts(memory)
+  await facts.learnCheck('app', { command: 'c', tree: 't', passed: true, at: 1 })
+  const { path } = memory.listNotes()[0]!
+  put(path, read(path).replace(/^ {2}checks:[\s\S]*?^---$/m, '  checks: 7\n---'))
+  await memory.settled()
+  expect(await facts.flakyChecks('app')).toEqual([])
+  await facts.learnCheck('app', { command: 'c', tree: 't', passed: true, at: 1 })
+  expect(memory.listNotes()).toHaveLength(1)
+})
