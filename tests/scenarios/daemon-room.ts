@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -42,6 +43,8 @@ export interface DaemonRoom extends AsyncDisposable {
   readonly ownerHome: string
   /** What was logged as a warning or an error. */
   readonly log: string[]
+  /** Resolves with the first line of the log that matches, now or later. */
+  logged(pattern: RegExp): Promise<string>
   /** Adds a goal that needs nobody: autonomy `auto`, landed by `merge`, unless it says otherwise. */
   add(plan: PlanDraft | null, repo: string | null, input?: Partial<NewGoalInput>): Promise<GoalView>
   /** Waits until nothing is due and nothing runs; answers the goal as it stands then. */
@@ -92,6 +95,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
   const paths = pathsIn(options.home ?? join(folder, 'claw'))
   mkdirSync(paths.home, { recursive: true, mode: 0o700 })
   const log: string[] = []
+  const logChanges = new EventEmitter()
   const clock = options.clock ?? systemClock
   const custom = Object.fromEntries(
     (options.agents ?? ['scripted']).map((name) => [name, { command: [process.execPath, scriptedAgentFile] }]),
@@ -103,7 +107,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
     createDaemon({
       config,
       paths,
-      world: { clock, log: createListLog(log) },
+      world: { clock, log: createListLog(log, () => logChanges.emit('line')) },
       host: {
         env: { PATH: path, HOME: ownerHome, ...options.env },
         path,
@@ -141,6 +145,14 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
     paths,
     ownerHome,
     log,
+    async logged(pattern) {
+      const giveUp = AbortSignal.timeout(WAIT_MS_MAX)
+      for (;;) {
+        const line = log.find((other) => pattern.test(other))
+        if (line !== undefined) return line
+        await once(logChanges, 'line', { signal: giveUp })
+      }
+    },
     async add(plan, repo, input = {}) {
       const { goal } = await daemon.goals.add({
         text: 'Do what the plan says',
@@ -246,12 +258,13 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
   return room
 }
 
-function createListLog(lines: string[]): Log {
+function createListLog(lines: string[], onLine: () => void): Log {
   const keep =
     (level: string) =>
     (fields: object | string, message = '') => {
       const words = typeof fields === 'string' ? fields : `${message} ${JSON.stringify(fields, errors)}`
       lines.push(`${level} ${words}`.slice(0, 2_000))
+      onLine()
     }
   const log: Log = { debug() {}, info() {}, warn: keep('warn'), error: keep('error'), child: () => log }
   return log
