@@ -68,6 +68,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     isQuick: true,
     run: async () => (await import('./spine/stream.ts')).measure(),
   },
+  gateway: {
+    what: 'what the model gateway adds to a request, and a hundred streams at once',
+    isQuick: true,
+    run: async () => (await import('./gateway.ts')).measure(),
+  },
   recall: {
     what: 'recall quality and speed',
     isQuick: false,
