@@ -53,6 +53,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     isQuick: true,
     run: async () => (await import('./spine/parallel.ts')).measure(),
   },
+  schedules: {
+    what: 'ten thousand schedules: how late their firings are, lost and doubled ones',
+    isQuick: true,
+    run: async () => (await import('./spine/schedules.ts')).measure(),
+  },
   worktrees: {
     what: 'making and capturing worktrees of a small and a large repository',
     isQuick: true,

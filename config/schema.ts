@@ -208,6 +208,15 @@ export const Config = z.strictObject({
     .record(z.string(), PriceConfig)
     .default({})
     .describe('Prices by a model’s name, where the price library has none or yours differ.'),
+  desktop: z
+    .strictObject({
+      stayAwake: z.boolean().default(true).describe('Whether the machine is kept from sleeping while work is under way.'),
+      notices: z
+        .boolean()
+        .default(true)
+        .describe('Whether the screen says that something waits for you or a goal has ended, where no channel has told.'),
+    })
+    .prefault({}),
   sandbox: z
     .strictObject({
       kind: z

@@ -13,6 +13,7 @@ export interface Host {
   nodeModules: string
   pid: number
   version: string
+  platform: NodeJS.Platform
   /** The owner's time zone, IANA. */
   timezone: string
 }

@@ -117,6 +117,8 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
         pid: process.pid,
         version: '0.0.0-test',
         timezone: 'UTC',
+        // Tests put nothing on a screen and hold no sleep off.
+        platform: 'aix',
       },
     })
   let daemon = await open()
