@@ -38,6 +38,7 @@ export async function bridge(deps: BridgeDeps): Promise<void> {
   const ended = AbortSignal.any([closed.signal, deps.signal])
   /** Of the 2025 handshake, for the messages after it. */
   let revision: string | undefined
+  let session: string | undefined
   let starting: Promise<void> | undefined
   const start = () => {
     starting ??= deps.start().finally(() => {
@@ -53,6 +54,7 @@ export async function bridge(deps: BridgeDeps): Promise<void> {
     try {
       const response = await post(message, AbortSignal.any([mine.signal, ended]))
       if (response.status === 202) return
+      if (message.method === 'initialize') session = response.headers.get('mcp-session-id') ?? undefined
       for await (const answer of answersOf(response)) {
         if (mine.signal.aborted) return
         if (message.method === 'initialize') revision = answer.result?.protocolVersion ?? revision
@@ -73,7 +75,7 @@ export async function bridge(deps: BridgeDeps): Promise<void> {
       const { port, token } = deps.locate()
       return fetch(`http://127.0.0.1:${port}/mcp`, {
         method: 'POST',
-        headers: headersFor(message, token, revision),
+        headers: { ...headersFor(message, token, revision), ...(session ? { 'mcp-session-id': session } : {}) },
         body: JSON.stringify(message),
         signal,
         redirect: 'error',
@@ -86,6 +88,11 @@ export async function bridge(deps: BridgeDeps): Promise<void> {
       signal.throwIfAborted()
       if (!isFault(error, 'daemon_down') && !isRefusedConnection(error)) throw error
       await start()
+      response = await once()
+    }
+    if (response.status === 404 && session !== undefined) {
+      // A daemon that was restarted does not know the session; without one only forms are missing.
+      session = undefined
       response = await once()
     }
     // Another daemon has the port by now, with another token.

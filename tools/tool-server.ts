@@ -5,12 +5,15 @@
  * prompts there are, so that what is not for them does not exist for them. Faults reach the model as words;
  * a bug reaches it as an id.
  */
+import { createHash, randomBytes } from 'node:crypto'
 import {
   acceptedContent,
   CLIENT_CAPABILITIES_META_KEY,
   type ClientCapabilities,
+  createRequestStateCodec,
   inputRequired,
   McpServer,
+  type RequestStateCodec,
   type ServerContext,
   type StandardSchemaWithJSON,
   type ToolAnnotations,
@@ -40,6 +43,8 @@ export interface ToolServerDeps {
   closing: AbortSignal
   /** Writes a bug down and answers the id it is found by. */
   onBug(error: unknown, tool: string): string
+  /** Adds what only tests want, such as the conformance suite's fixtures. */
+  extend?(server: McpServer, state: RequestStateCodec): void
 }
 
 /** Array elements and object members in one call's input. A plan of sixty tasks with overlays has a few thousand. */
@@ -62,13 +67,22 @@ interface Prepared {
 
 /** Answers a function that makes the server for one caller. */
 export function createToolServers(deps: ToolServerDeps): (caller: Caller) => McpServer {
+  // Between the rounds of a call the client carries its state: sealed, for this caller, for ten minutes.
+  const state = createRequestStateCodec<RoundState>({
+    key: randomBytes(32),
+    bind: ({ mcpReq, http }) => `${mcpReq.method} ${http?.authInfo?.clientId ?? ''}`,
+  })
   let calls = 0
   const prepared = { owner: OWNER_TOOLS.map(prepare), run: RUN_TOOLS.map(prepare) }
 
   return (caller) => {
     const server = new McpServer(
       { name: 'claw', title: 'Claw', version: deps.version },
-      { instructions: deps.guidance[caller.scope], maxToolInputElements: INPUT_ELEMENTS_MAX },
+      {
+        instructions: deps.guidance[caller.scope],
+        maxToolInputElements: INPUT_ELEMENTS_MAX,
+        requestState: { verify: state.verify },
+      },
     )
     for (const { tool, config } of prepared[caller.scope]) {
       if (!isFor(tool, caller)) continue
@@ -76,7 +90,7 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
         if (calls >= CALLS_MAX) return failed('Too many calls are under way at once; try again in a moment.')
         calls++
         try {
-          return await callTool(deps, server, tool as AnyTool<'owner' | 'run'>, caller, input, context)
+          return await callTool({ ...deps, state }, server, tool as AnyTool<'owner' | 'run'>, caller, input, context)
         } finally {
           calls--
         }
@@ -87,6 +101,7 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
       addResources(server, caller.context)
       addPrompts(server, caller.context, deps.guidance)
     }
+    deps.extend?.(server, state as RequestStateCodec)
     return server
   }
 }
@@ -114,19 +129,27 @@ function isFor(tool: AnyTool<'owner'> | AnyTool<'run'>, caller: Caller): boolean
   return caller.scope === 'run' || caller.mayAct || tool.readOnly
 }
 
+/** Which call a person's answer belongs to: nobody's answer is taken for another question. */
+interface RoundState {
+  call: string
+}
+
 async function callTool(
-  deps: ToolServerDeps,
+  deps: ToolServerDeps & { state: RequestStateCodec<RoundState> },
   server: McpServer,
   tool: AnyTool<'owner' | 'run'>,
   caller: Caller,
   input: unknown,
   context: ServerContext,
 ) {
+  const call = createHash('sha256')
+    .update(JSON.stringify([tool.name, input]))
+    .digest('base64url')
   try {
-    const result: unknown = await tool.run(input, caller.context as never, callOf(deps, server, caller, context))
+    const result: unknown = await tool.run(input, caller.context as never, callOf(deps, server, caller, context, call))
     if (result instanceof PersonNeeded) {
       const form = inputRequired.elicit({ message: result.message, requestedSchema: result.form as never })
-      return inputRequired({ inputRequests: { answer: form } })
+      return inputRequired({ inputRequests: { answer: form }, requestState: await deps.state.mint({ call }, context) })
     }
     const output = tool.output.parse(result)
     return { content: [{ type: 'text' as const, text: manyLines(tool.text(output)) }], structuredContent: output }
@@ -147,7 +170,13 @@ function wordsFor(error: unknown, deps: ToolServerDeps, name: string): string {
   return manyLines(`${error.message}.${error.hint ? ` ${error.hint}` : ''}${again} (${error.code})`)
 }
 
-function callOf(deps: ToolServerDeps, server: McpServer, caller: Caller, { mcpReq }: ServerContext): ToolCall {
+function callOf(
+  deps: ToolServerDeps,
+  server: McpServer,
+  caller: Caller,
+  { mcpReq }: ServerContext,
+  id: string,
+): ToolCall {
   const token = mcpReq._meta?.progressToken
   let told = -1
   return {
@@ -161,7 +190,7 @@ function callOf(deps: ToolServerDeps, server: McpServer, caller: Caller, { mcpRe
       await mcpReq.notify({ method: 'notifications/progress', params }).catch(() => {})
     },
     canAskPerson: canAskPerson(server, mcpReq),
-    person: personOf(mcpReq),
+    person: personOf(mcpReq, id),
   }
 }
 
@@ -175,7 +204,8 @@ function canAskPerson(server: McpServer, { envelope }: ServerContext['mcpReq']):
   return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined)
 }
 
-function personOf({ inputResponses }: ServerContext['mcpReq']): ToolCall['person'] {
+function personOf({ inputResponses, requestState }: ServerContext['mcpReq'], id: string): ToolCall['person'] {
+  if (requestState<RoundState>()?.call !== id) return undefined
   const said = inputResponses?.['answer'] as { action?: unknown } | undefined
   if (typeof said?.action !== 'string') return undefined
   return { action: said.action, content: acceptedContent(inputResponses, 'answer') ?? {} }

@@ -1,12 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { createMcpHandler, type McpRequestContext, type McpServer } from '@modelcontextprotocol/server'
+import { createMcpHandler, type McpRequestContext } from '@modelcontextprotocol/server'
 import { Fault } from '../../core/fault.ts'
 import type { RunId } from '../../core/run.ts'
 import type { World } from '../../core/world.ts'
 import type { OwnerContext, RunContext } from '../../tools/context.ts'
 import { loadGuidance } from '../../tools/guidance.ts'
-import { type Caller, createToolServers } from '../../tools/tool-server.ts'
+import { type Caller, createToolServers, type ToolServerDeps } from '../../tools/tool-server.ts'
 import type { RunTokens } from './run-tokens.ts'
+import { authOf, createSessions } from './sessions.ts'
 import type { Tokens } from './tokens.ts'
 
 /**
@@ -32,7 +33,7 @@ export interface McpEndpointDeps {
   /** Aborted when the daemon closes. */
   closing: AbortSignal
   /** Adds to each server what only tests want, such as the conformance suite's fixtures. */
-  extend?(server: McpServer): void
+  extend?: ToolServerDeps['extend']
 }
 
 /** A plan with overlay files is the largest thing that is sent. */
@@ -47,6 +48,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     clock: world.clock,
     guidance: loadGuidance(),
     closing,
+    ...(deps.extend ? { extend: deps.extend } : {}),
     onBug(error, tool) {
       const id = `bug_${randomBytes(6).toString('hex')}`
       log.error({ id, tool, err: error }, 'bug in a tool')
@@ -54,18 +56,19 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     },
   })
   const handler = createMcpHandler(
-    ({ authInfo }: McpRequestContext) => {
-      const server = serverFor(authInfo!.extra!['caller'] as Caller)
-      deps.extend?.(server)
-      return server
-    },
+    ({ authInfo }: McpRequestContext) => serverFor(authInfo!.extra!['caller'] as Caller),
     {
       maxRequestBodySize: BODY_MAX_BYTES,
       maxSubscriptions: SUBSCRIPTIONS_MAX,
       onerror: (err) => log.debug({ err }, 'request refused'),
     },
   )
-  closing.addEventListener('abort', () => void handler.close(), { once: true })
+  const sessions = createSessions({ clock: world.clock, serverFor })
+  const onClosing = () => {
+    void handler.close()
+    void sessions[Symbol.asyncDispose]()
+  }
+  closing.addEventListener('abort', onClosing, { once: true })
   const isDaemonToken = sameAs(deps.token)
 
   async function callerOf(request: Request): Promise<Caller> {
@@ -84,8 +87,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   return {
     async handle(request) {
       const caller = await callerOf(request)
-      // The token itself goes no further.
-      return handler.fetch(request, { authInfo: { token: '', clientId: caller.by, scopes: [], extra: { caller } } })
+      return (await sessions.find(request, caller)) ?? handler.fetch(request, { authInfo: authOf(caller) })
     },
   }
 }

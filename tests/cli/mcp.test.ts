@@ -44,9 +44,9 @@ describe('claw mcp', () => {
     expect((await client.getPrompt({ name: 'review_result', arguments: { what: '1' } })).messages.length).toBe(1)
   })
 
-  test('passes progress on, and a person’s answer back', async () => {
+  test.each(['auto', 'legacy'] as const)('passes progress on, and a person’s answer back (%s)', async (mode) => {
     place.inbox.put(anAsk())
-    await using client = await connect('auto', () => ({ action: 'accept', content: { choice: 'approve' } }))
+    await using client = await connect(mode, () => ({ action: 'accept', content: { choice: 'approve' } }))
     const answered = await client.callTool({ name: 'answer_ask', arguments: { ask: '1' } })
     expect(answered.structuredContent).toMatchObject({ answer: { choice: 'approve' } })
     const told: (string | undefined)[] = []

@@ -1,5 +1,4 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import type { McpServer } from '@modelcontextprotocol/server'
 import { systemClock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { RunId } from '../../core/run.ts'
@@ -14,6 +13,7 @@ import { addGoal, addPlan, addRepository, addRun, addTask } from '../../daemon/s
 import { createSqliteQueue } from '../../daemon/store/sqlite-queue.ts'
 import { openSqliteStore } from '../../daemon/store/sqlite-store.ts'
 import type { OwnerContext } from '../../tools/context.ts'
+import type { ToolServerDeps } from '../../tools/tool-server.ts'
 import { createFakeApp, PORT, TOKEN } from './fake-app.ts'
 import { createFakeEventSource } from './fake-event-source.ts'
 import { createFakeGoals } from './fake-goals.ts'
@@ -25,7 +25,7 @@ export interface PlaceOptions {
   file?: string
   world?: World
   hasMemory?: boolean
-  extend?: (server: McpServer) => void
+  extend?: NonNullable<ToolServerDeps['extend']>
   port?: () => number
 }
 

@@ -9,22 +9,26 @@ async function aPlace() {
   return place
 }
 
-test('without an answer the person at the client is asked, with the ask’s choices', async () => {
-  await using place = await aPlace()
-  let form: { message: string; requestedSchema: { properties: Record<string, { enum?: string[] }> } } | undefined
-  const client = await place.connect(TOKEN, {
-    elicit: (params) => {
-      form = params
-      return { action: 'accept', content: { choice: 'refuse', text: 'Too much' } }
-    },
-  })
-  const result = await client.callTool({ name: 'answer_ask', arguments: { ask: '1' } })
-  expect(form?.message).toContain('Is this plan right?')
-  expect(form?.requestedSchema.properties['choice']?.enum).toEqual(['approve', 'refuse'])
-  expect(result.structuredContent).toMatchObject({
-    answer: { choice: 'refuse', text: 'Too much', by: 'mcp (in person)' },
-  })
-})
+test.each(['modern', 'legacy'] as const)(
+  'without an answer the person at the client is asked, with the ask’s choices (%s)',
+  async (era) => {
+    await using place = await aPlace()
+    let form: { message: string; requestedSchema: { properties: Record<string, { enum?: string[] }> } } | undefined
+    const client = await place.connect(TOKEN, {
+      era,
+      elicit: (params) => {
+        form = params
+        return { action: 'accept', content: { choice: 'refuse', text: 'Too much' } }
+      },
+    })
+    const result = await client.callTool({ name: 'answer_ask', arguments: { ask: '1' } })
+    expect(form?.message).toContain('Is this plan right?')
+    expect(form?.requestedSchema.properties['choice']?.enum).toEqual(['approve', 'refuse'])
+    expect(result.structuredContent).toMatchObject({
+      answer: { choice: 'refuse', text: 'Too much', by: 'mcp (in person)' },
+    })
+  },
+)
 
 test.each(['decline', 'cancel'])('a person who says %s leaves the ask open', async (action) => {
   await using place = await aPlace()
