@@ -10,9 +10,9 @@ import { Fault } from '../core/fault.ts'
 import type { Goal } from '../core/goal.ts'
 import { newId } from '../core/id.ts'
 import type { World } from '../core/world.ts'
-import { createAcpDriver } from './agents/acp-agent.ts'
 import type { ModelAccess, RunVerdict } from './agents/agent.ts'
 import { decidePermission, fingerprint } from './agents/broker.ts'
+import { createDriverOnDemand } from './agents/driver-on-demand.ts'
 import { findModels } from './agents/models.ts'
 import { type DetectedAgent, detectAgents } from './agents/profiles/detect.ts'
 import { listProfiles } from './agents/profiles/index.ts'
@@ -28,8 +28,6 @@ import { createExamine, type Examine } from './doctor/examine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import { withoutKey } from './gateway/headers.ts'
 import { defaultModelOf } from './gateway/upstreams.ts'
-import { createOwnerDesktop } from './desktop/owner-desktop.ts'
-import { createProgramDesktop } from './desktop/program-desktop.ts'
 import type { Goals } from './goals/goals.ts'
 import { goalNamed } from './goals/names.ts'
 import { createStoreGoals } from './goals/store-goals.ts'
@@ -240,7 +238,10 @@ export async function createDaemon({
   })
 
   // Agents and the brain.
-  const driver = createAcpDriver({ world, sandbox, programs, ownerHome: host.ownerHome, readable: toolchains, table })
+  const driver = createDriverOnDemand(async () => {
+    const { createAcpDriver } = await import('./agents/acp-agent.ts')
+    return createAcpDriver({ world, sandbox, programs, ownerHome: host.ownerHome, readable: toolchains, table })
+  })
   const prompts = loadPrompts()
   const choice = findBrain({ brain: config.brain, model: defaultModelOf(config) }, secrets, usable)
   const forBrain = (model: ModelAccess | null) =>
@@ -494,17 +495,6 @@ export async function createDaemon({
     health,
   })
 
-  const ownerDesktop = parts.use(
-    createOwnerDesktop({
-      store,
-      world,
-      desktop: createProgramDesktop({ world, platform: host.platform, path: host.path, env: host.env, pid: host.pid }),
-      isAwakeWanted: config.desktop.stayAwake,
-      isNoticeWanted: config.desktop.notices,
-      isTold: async () => false,
-    }),
-  )
-
   const owned = parts.move()
   return {
     goals,
@@ -532,7 +522,6 @@ export async function createDaemon({
       world.log.info(found, 'reconciled')
       await queue.start()
       await scheduling.start()
-      await ownerDesktop.start()
     },
     idle: () => queue.idle(),
     async [Symbol.asyncDispose]() {

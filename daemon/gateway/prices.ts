@@ -1,4 +1,4 @@
-import { calcPrice } from '@pydantic/genai-prices'
+import { createRequire } from 'node:module'
 import type { PriceConfig } from '../../config/schema.ts'
 import type { Tokens } from '../../core/spend.ts'
 import type { Upstream } from './upstreams.ts'
@@ -21,6 +21,12 @@ const PROVIDER_IDS: Record<Upstream['provider'], string> = {
 }
 
 export function createPrices(own: Readonly<Record<string, PriceConfig>>): Prices {
+  // Nearly a megabyte of data: loaded when the first model is priced.
+  let library: Library | undefined
+  const libraryPrice = (...[model, tokens, where]: PriceQuestion) => {
+    library ??= createRequire(import.meta.url)('@pydantic/genai-prices') as Library
+    return priceIn(library, model, tokens, where)
+  }
   return ({ provider, givenUrl }, model, tokens) => {
     const mine = own[model]
     if (mine) return ownPrice(mine, tokens)
@@ -45,11 +51,10 @@ function ownPrice({ input, output, cachedInput, cacheWrite }: PriceConfig, token
   )
 }
 
-function libraryPrice(
-  model: string,
-  tokens: Tokens,
-  where: { providerId: string } | { providerApiUrl: string },
-): number | undefined {
+type Library = typeof import('@pydantic/genai-prices')
+type PriceQuestion = [model: string, tokens: Tokens, where: { providerId: string } | { providerApiUrl: string }]
+
+function priceIn({ calcPrice }: Library, ...[model, tokens, where]: PriceQuestion): number | undefined {
   const cached = Math.min(tokens.cachedTokens, tokens.inputTokens)
   try {
     const found = calcPrice(
