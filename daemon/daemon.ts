@@ -28,6 +28,8 @@ import { createExamine, type Examine } from './doctor/examine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import { withoutKey } from './gateway/headers.ts'
 import { defaultModelOf } from './gateway/upstreams.ts'
+import { createOwnerDesktop } from './desktop/owner-desktop.ts'
+import { createProgramDesktop } from './desktop/program-desktop.ts'
 import type { Goals } from './goals/goals.ts'
 import { goalNamed } from './goals/names.ts'
 import { createStoreGoals } from './goals/store-goals.ts'
@@ -495,6 +497,17 @@ export async function createDaemon({
     health,
   })
 
+  const ownerDesktop = parts.use(
+    createOwnerDesktop({
+      store,
+      world,
+      desktop: createProgramDesktop({ world, platform: host.platform, path: host.path, env: host.env, pid: host.pid }),
+      isAwakeWanted: config.desktop.stayAwake,
+      isNoticeWanted: config.desktop.notices,
+      isTold: async () => false,
+    }),
+  )
+
   const owned = parts.move()
   return {
     goals,
@@ -522,6 +535,7 @@ export async function createDaemon({
       world.log.info(found, 'reconciled')
       await queue.start()
       await scheduling.start()
+      await ownerDesktop.start()
     },
     idle: () => queue.idle(),
     async [Symbol.asyncDispose]() {
