@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { homedir, userInfo } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { MINUTE } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
@@ -36,7 +36,8 @@ export function factsOf(
   const ownerHome = env['HOME'] || homedir()
   const isUsual = paths.home === join(ownerHome, '.claw')
   const digest = createHash('sha256').update(paths.home).digest('hex').slice(0, 8)
-  const { uid, username } = userInfo()
+  // Asked for by variables: in a container a user may be a number without a name.
+  const username = env['USERNAME'] ?? env['USER'] ?? ''
   return {
     name: isUsual ? 'claw' : `claw-${digest}`,
     home: paths.home,
@@ -47,7 +48,7 @@ export function factsOf(
     logsDir: paths.logsDir,
     port,
     credentials,
-    uid,
+    uid: process.getuid?.() ?? 0,
     user: env['USERDOMAIN'] ? `${env['USERDOMAIN']}\\${username}` : username,
   }
 }
