@@ -12,6 +12,7 @@ import type { Proof } from '../../core/proof.ts'
 import type { Run } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import { addUsage, NO_USAGE } from '../brain/usage.ts'
+import type { GoalCost } from '../gateway/goal-cost.ts'
 import { bullets, code, duration, line, quote, table } from './markdown.ts'
 import { proofTable, taskSection } from './task-section.ts'
 
@@ -28,6 +29,8 @@ export interface ReportFacts {
   now: number
   /** A first paragraph in a brain's words, where there is one. */
   words?: string | null
+  /** What the gateway counted; left out or empty: only what the agents reported is known. */
+  cost?: GoalCost
 }
 
 export function renderReport(facts: ReportFacts): string {
@@ -121,26 +124,31 @@ function decisions(asks: readonly Ask[]): string {
   )
 }
 
-function costWords({ goal, runs, now }: ReportFacts): string {
-  const agents = [...new Set(runs.map((run) => run.agent))]
+function costWords({ goal, runs, now, cost }: ReportFacts): string {
+  const metered = new Map(cost?.sheet.rows.map((row) => [row.key, row]))
+  const agents = [...new Set([...runs.map((run) => run.agent), ...metered.keys()])]
   const rows = agents.map((agent) => {
     const own = runs.filter((run) => run.agent === agent)
     const usage = own.reduce((sum, run) => addUsage(sum, run.usage), NO_USAGE)
     const worked = own.reduce((sum, run) => sum + Math.max(0, (run.endedAt ?? now) - run.startedAt), 0)
-    const money = usage.usd === null ? 'not reported' : `$${usage.usd.toFixed(2)}`
+    const row = metered.get(agent)
+    const counted = row ?? usage
+    const unknown = row ? 'no price known' : 'not reported'
+    const money = counted.usd === null ? unknown : `$${counted.usd.toFixed(2)}${row?.unpriced ? ' and more' : ''}`
     return [
       line(agent),
       String(own.length),
       duration(worked),
-      String(usage.inputTokens),
-      String(usage.cachedTokens),
-      String(usage.outputTokens),
+      String(counted.inputTokens),
+      String(counted.cachedTokens),
+      String(counted.outputTokens),
       money,
     ]
   })
   const whole = `From the goal to this report: ${duration((goal.endedAt ?? now) - goal.createdAt)}, waiting included.`
   if (rows.length === 0) return whole
-  return `${table(['agent', 'runs', 'time', 'tokens in', 'of them cached', 'tokens out', 'cost'], rows)}\n\n${whole}`
+  const heads = ['agent', 'runs', 'time', 'tokens in', 'of them cached', 'tokens out', 'cost']
+  return [table(heads, rows), ...(cost?.compared ? [cost.compared] : []), whole].join('\n\n')
 }
 
 function sandboxWords(proofs: readonly Proof[]): string {
