@@ -37,6 +37,7 @@ import { words } from './words.ts'
 
 const RECALL_LIMIT = 8
 const RECALL_LIMIT_MAX = 200
+const RECALL_DEPTH = 60
 const TOKENS_MAX = 4_000
 const PROFILE_TOKENS_MAX = 2_000
 const ENGINE_IDLE_MS = 60_000
@@ -294,7 +295,8 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
     const answer = await engine.recall({
       question,
       where: { scopes, kinds: options.kinds },
-      limit: RECALL_LIMIT_MAX,
+      // The same for nearly every question, so that what is wanted does not change what is looked at.
+      limit: limit <= RECALL_DEPTH ? RECALL_DEPTH : RECALL_LIMIT_MAX,
       vectors,
       now: clock.now(),
     })
