@@ -73,6 +73,11 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     isQuick: true,
     run: async () => (await import('./spine/stream.ts')).measure(),
   },
+  mcp: {
+    what: 'calls over MCP with fifty clients: how many a second, lost ones, memory left behind',
+    isQuick: true,
+    run: async () => (await import('./mcp.ts')).measure(),
+  },
   gateway: {
     what: 'what the model gateway adds to a request, and a hundred streams at once',
     isQuick: true,
