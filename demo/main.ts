@@ -165,6 +165,11 @@ function summarize(view: GoalView) {
   }
 }
 
+// Interrupted: nothing of the demo stays behind.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void claw(['daemon', 'stop'], 'quiet').finally(() => process.exit(end(130))))
+}
+
 main().then(
   (code) => end(code),
   (error) => {
@@ -173,7 +178,8 @@ main().then(
   },
 )
 
-function end(code: number): void {
+function end(code: number): number {
   if (!isKept) rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
   process.exitCode = code
+  return code
 }
