@@ -66,6 +66,8 @@ function useCompileCache() {
     const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'claw', 'compiled')
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     module.enableCompileCache?.(folder)
+    // For the daemon, should this be what starts it.
+    process.env.NODE_COMPILE_CACHE = folder
   } catch {
     // a home that cannot be written to: slower, no worse
   }

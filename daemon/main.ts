@@ -3,6 +3,7 @@
  * at the process itself.
  */
 import { mkdirSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT_FINAL, findDaemonFile, newToken, removeDaemonFile, writeDaemonFile } from '../config/daemon-file.ts'
@@ -119,6 +120,8 @@ async function main(): Promise<void> {
   process.stdout.write(greeting(await health()))
   using supervisor = createSupervisor({ env: process.env, pid: process.pid, world, isWell: health })
   await supervisor.ready(`on ${url}`)
+  // Node keeps what it compiled when a process ends; this one may end by kill -9.
+  flushCompileCache()
 
   const why = await stopping.promise
   world.log.info({ why }, 'daemon stopping')
