@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { stripVTControlCharacters } from 'node:util'
@@ -7,11 +7,22 @@ import { createGzip } from 'node:zlib'
 import type { Check } from '../../core/plan.ts'
 import type { CheckResult } from '../../core/proof.ts'
 import type { ConfinedShell, Room } from '../worktrees/confined-shell.ts'
+import { syncFolder } from '../worktrees/durable-file.ts'
 import type { Recipe } from '../worktrees/recipe.ts'
 
 /** More output than this is not kept; the tail always is. */
 export const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 export const TAIL_CHARS = 4_000
+
+const DRAFT = '.part'
+
+/** Removes outputs of checks that a crash cut short. Only while no check runs. */
+export async function dropDrafts(outputDir: string): Promise<void> {
+  const names = await readdir(outputDir).catch(() => [])
+  await Promise.all(
+    names.filter((name) => name.endsWith(DRAFT)).map((name) => rm(join(outputDir, name), { force: true })),
+  )
+}
 
 /**
  * Runs one check and keeps its output whole, gzipped, in `outputDir`. When this returns the file
@@ -29,9 +40,9 @@ export async function runCheck(options: {
 }): Promise<CheckResult> {
   const { check } = options
   await mkdir(options.outputDir, { recursive: true, mode: 0o700 })
-  const outputFile = join(options.outputDir, `${randomUUID()}.log.gz`)
+  const draft = join(options.outputDir, `${randomUUID()}${DRAFT}`)
   const hash = createHash('sha256')
-  await using handle = await open(outputFile, 'wx', 0o600)
+  await using handle = await open(draft, 'wx', 0o600)
   const gzip = createGzip()
   const written = (async () => {
     for await (const chunk of gzip) await handle.write(chunk as Buffer)
@@ -58,7 +69,13 @@ export async function runCheck(options: {
     .finally(() => gzip.end())
   await Promise.all([written, finished(gzip)])
   await handle.sync()
+  if (options.signal?.aborted) await rm(draft, { force: true })
   options.signal?.throwIfAborted()
+  const outputDigest = hash.digest('hex')
+  // By its digest it is found again, and equal outputs are kept once. On the disk before a proof names it.
+  const outputFile = join(options.outputDir, `${outputDigest}.log.gz`)
+  await rename(draft, outputFile)
+  await syncFolder(options.outputDir)
   return {
     name: check.name,
     command: check.command,
@@ -67,7 +84,7 @@ export async function runCheck(options: {
     timedOut: end.timedOut,
     durationMs: Math.round(end.durationMs),
     passed: end.exitCode === 0 && !end.timedOut,
-    outputDigest: hash.digest('hex'),
+    outputDigest,
     outputFile,
     tail: plainTail(end.tail),
   }

@@ -14,7 +14,7 @@ import { type BaselineVerdict, judgeBaseline } from './baseline-verdict.ts'
 import { type Checkout, openCheckout } from './checkout.ts'
 import { commandsOf, pathsToProtect, protect, type Restored } from './protect.ts'
 import { scriptsNamedIn } from './protected-files.ts'
-import { plainTail, runCheck } from './run-check.ts'
+import { dropDrafts, plainTail, runCheck } from './run-check.ts'
 
 /** What the daemon itself saw on one commit. */
 export interface Verification {
@@ -193,6 +193,7 @@ export function createVerifier(deps: {
 
     async sweep() {
       await rm(deps.dir, { recursive: true, force: true })
+      await dropDrafts(deps.outputDir)
     },
   }
 }

@@ -1,12 +1,15 @@
-import { mkdir, open, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Goal, type GoalId, isGoalEnded } from '../../core/goal.ts'
+import type { Plan } from '../../core/plan.ts'
 import type { World } from '../../core/world.ts'
+import type { GoalCost } from '../gateway/goal-cost.ts'
 import { decide } from '../orchestrator/decide.ts'
 import { gather } from '../orchestrator/snapshot.ts'
 import type { Queue } from '../store/queue.ts'
 import { addEvent, getGoal, listProofs, moveGoal, updateGoal } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import { writeDurably } from '../worktrees/durable-file.ts'
 
 export interface ReportDeps {
   store: Store
@@ -14,7 +17,9 @@ export interface ReportDeps {
   world: World
   dir: string
   /** Rows to Markdown. */
-  render(input: Awaited<ReturnType<typeof gatherReport>>): string
+  render(input: Awaited<ReturnType<typeof gatherReport>> & { cost?: GoalCost }): string
+  /** What its models cost, where that is counted. */
+  cost?(of: { goal: Goal; plan: Plan | null }): Promise<GoalCost>
   /** What is done once the goal has ended: memory takes its lessons, channels are told. */
   onEnded(goal: Goal): Promise<void>
 }
@@ -39,7 +44,9 @@ export function createWriteReport(deps: ReportDeps) {
     const outcome = ending?.outcome ?? input.goal.outcome
     const file = join(deps.dir, `goal-${input.goal.number}.md`)
     const shown: Goal = { ...input.goal, state: to, outcome, endedAt: input.goal.endedAt ?? input.now }
-    await writeDurably(file, deps.render({ ...input, goal: shown }))
+    await mkdir(deps.dir, { recursive: true, mode: 0o700 })
+    const cost = await deps.cost?.(input)
+    await writeDurably(file, deps.render({ ...input, goal: shown, ...(cost ? { cost } : {}) }))
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       const fresh = await getGoal(tx, goalId)
@@ -56,17 +63,4 @@ export function createWriteReport(deps: ReportDeps) {
     })
     await deps.onEnded(await getGoal(store.db, goalId))
   }
-}
-
-async function writeDurably(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const part = `${file}.part`
-  const handle = await open(part, 'w', 0o600)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(part, file)
 }

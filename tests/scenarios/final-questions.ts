@@ -55,6 +55,7 @@ export async function askFinalQuestions(scene: Scene, expected: Expected): Promi
     ...goalsEnded(scene, dropped),
     ...landedOnce(scene, expected.files, dropped),
     ...provenAndImmutable(scene, dropped),
+    ...outputsAreKept(scene),
     ...runsAreSingle(scene, expected, dropped),
     ...sessionsAreSingle(scene, expected.morePrompts ?? 0),
     ...answeredOnce(scene),
@@ -284,10 +285,20 @@ async function nothingRuns(scene: Scene): Promise<string[]> {
   )
 }
 
+/** The whole output of every check that a proof names is there, under its digest. */
+function outputsAreKept(scene: Scene): string[] {
+  const kept = (readOr(() => readdirSync(scene.paths.outputsDir)) ?? []).map((name) => name.split('.')[0])
+  const named = scene.rows<{ id: string; digest: string }>(
+    `select proof.id, json_extract(value, '$.outputDigest') as digest from proof, json_each(proof.results)`,
+  )
+  return named.filter(({ digest }) => !kept.includes(digest)).map(({ id }) => `an output of ${id} is gone`)
+}
+
 function nothingLiesAround(scene: Scene): string[] {
   const { worktreesDir, verifyDir, repositoriesDir } = scene.paths
   const list = (dir: string) => (readOr(() => readdirSync(dir)) ?? []).map((name) => join(dir, name))
   const left = [...list(worktreesDir), ...list(verifyDir)]
+  left.push(...list(scene.paths.outputsDir).filter((path) => path.endsWith('.part')))
   for (const repository of list(repositoriesDir)) {
     left.push(...list(join(repository, 'worktrees')), ...list(join(repository, 'claw', 'worktrees')))
     if (repository.includes('.making-') || repository.includes('.broken-')) left.push(repository)
