@@ -9,7 +9,6 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DaemonFile, EXIT_FINAL, findDaemonFile } from '../config/daemon-file.ts'
-import { loadConfig } from '../config/load.ts'
 import type { Paths } from '../config/paths.ts'
 import { Fault, isFault } from '../core/fault.ts'
 import { type Client, createClient, type Locate, request, START_HINT } from './client.ts'
@@ -70,6 +69,7 @@ export async function connect(surface: Surface, { start }: { start: boolean }): 
 export async function startDaemon(surface: Surface): Promise<DaemonFile> {
   const { paths } = surface
   // Said here, where somebody reads it; what the daemon then still refuses is another one's home.
+  const { loadConfig } = await import('../config/load.ts')
   loadConfig(paths.configFile, surface.env)
   surface.say(surface.paintErr('gray', `starting the daemon (${paths.home})`))
   mkdirSync(paths.home, { recursive: true, mode: 0o700 })
