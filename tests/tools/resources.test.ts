@@ -57,7 +57,7 @@ test('ids are completed', async () => {
     ref: { type: 'ref/prompt', name: 'review_result' },
     argument: { name: 'what', value: '1' },
   })
-  expect(completion.values).toEqual(['1', '12'])
+  expect(completion.values).toEqual(['12', '1'])
 })
 
 test('prompts carry what was typed, and never read it for variables', async () => {
