@@ -2,12 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Figure, figure } from '../figures.ts'
-import { addGoal, finished, openRoom, planOf, writes } from './room.ts'
+import { addGoal, cpuMsOf, finished, openRoom, planOf, writes } from './room.ts'
 
 const SETTLE_MS = 3_000
 const WATCH_MS = 5_000
 const REPEATS = 3
-const TICKS_PER_SECOND = 100
 
 export async function measure(): Promise<Figure[]> {
   const fresh: Reading[] = []
@@ -68,9 +67,9 @@ interface Reading {
 
 async function watch(pid: number): Promise<Reading> {
   await sleep(SETTLE_MS)
-  const before = ticksOf(pid)
+  const before = cpuMsOf(pid, { children: true })
   await sleep(WATCH_MS)
-  const cpuPercent = ((ticksOf(pid) - before) / TICKS_PER_SECOND / (WATCH_MS / 1000)) * 100
+  const cpuPercent = ((cpuMsOf(pid, { children: true }) - before) / WATCH_MS) * 100
   const sums = { pssMb: 0, privateMb: 0, rssMb: 0 }
   for (const each of familyOf(pid)) {
     const text = readFileSync(`/proc/${each}/smaps_rollup`, 'utf8')
@@ -88,10 +87,4 @@ function familyOf(pid: number): number[] {
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
   )
   return [pid, ...children.flatMap(familyOf)]
-}
-
-function ticksOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
 }

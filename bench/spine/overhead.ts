@@ -5,7 +5,7 @@
 import type { StoredEvent } from '../../core/events.ts'
 import type { GoalView } from '../../daemon/goals/views.ts'
 import { type Figure, figure } from '../figures.ts'
-import { addGoal, type BenchRoom, type Daemon, finished, openRoom } from './room.ts'
+import { addGoal, type BenchRoom, cpuMsOf, type Daemon, finished, openRoom } from './room.ts'
 import { stubConfig, stubPlan } from './stub.ts'
 
 const REPEATS = 9
@@ -32,6 +32,12 @@ export async function measure(): Promise<Figure[]> {
       'ms',
       plain.map((one) => one.goal),
     ),
+    figure(
+      'CPU of a goal of one task, with all its programs',
+      'ms',
+      plain.map((one) => one.cpu),
+      { note: 'hardly depends on what else the machine does' },
+    ),
     ...stages.map((stage) =>
       figure(
         `· ${stage}`,
@@ -45,6 +51,7 @@ export async function measure(): Promise<Figure[]> {
 interface Overhead {
   task: number
   goal: number
+  cpu: number
   stages: Record<string, number>
 }
 
@@ -63,6 +70,7 @@ async function measureIn(sandbox: 'none' | 'auto'): Promise<Overhead[]> {
 
 async function once(room: BenchRoom, daemon: Daemon, n: number): Promise<Overhead> {
   const repository = room.repository({ 'README.md': `# ${n}\n` }, `repository-${n}`)
+  const cpuBefore = cpuMsOf(daemon.pid, { children: true })
   const goal = await addGoal(daemon, repository, stubPlan(['a'], 0))
   const events = await finished(daemon, goal)
   const view = await daemon.request<GoalView>('GET', `/v1/goals/${goal.number}`)
@@ -87,6 +95,7 @@ async function once(room: BenchRoom, daemon: Daemon, n: number): Promise<Overhea
   return {
     task: done - ready - checksOf('task') - checksOf('landing'),
     goal: at('goal.reported') - at('goal.added') - checksOf('task') - checksOf('landing'),
+    cpu: cpuMsOf(daemon.pid, { children: true }) - cpuBefore,
     stages: {
       'added to ready: clone, plan, checks on the base': ready - at('goal.added'),
       'ready to started': started - ready,

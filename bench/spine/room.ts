@@ -219,6 +219,15 @@ export async function* follow(daemon: Daemon, { goal }: { goal?: string } = {}):
   }
 }
 
+const TICK_MS = 10
+
+/** Processor time of a process so far; with `children`, that of all it has started and seen end as well. */
+export function cpuMsOf(pid: number, { children }: { children: boolean }): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (children ? [11, 12, 13, 14] : [11, 12]).reduce((sum, n) => sum + Number(fields[n]) * TICK_MS, 0)
+}
+
 /** What the scripted agents were asked, over all lives of the daemon. */
 export function journal(room: BenchRoom): { method: string; run: string | null; at: number }[] {
   if (!existsSync(room.journalFile)) return []
