@@ -28,6 +28,7 @@ import { createOwnerDesktop } from './desktop/owner-desktop.ts'
 import { createProgramDesktop } from './desktop/program-desktop.ts'
 import { createExamine, type Examine } from './doctor/examine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
+import { findGoalCost } from './gateway/goal-cost.ts'
 import { withoutKey } from './gateway/headers.ts'
 import { defaultModelOf } from './gateway/upstreams.ts'
 import type { Goals } from './goals/goals.ts'
@@ -401,6 +402,10 @@ export async function createDaemon({
     world,
     dir: paths.reportsDir,
     render: renderReport,
+    cost: async (of) => {
+      await gateway.flush()
+      return findGoalCost(store.db, of, budget)
+    },
     onEnded: (goal) => scheduling.onGoalEnded(goal),
   })
   const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir, log: world.log })
