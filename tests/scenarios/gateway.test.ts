@@ -50,6 +50,8 @@ test('at its limit a run is stopped, the owner is asked, and a raised goal goes 
   const view = await room.settled()
   expect(view.goal.state, room.picture()).toBe('met')
   expect(fileAt(repository, 'main', 'a.txt')).toBe('good\n')
+  const { markdown } = await room.daemon.goals.report('1')
+  expect(markdown).toMatch(/Estimated: about .* It came to \d+\.00 USD/)
   const { total } = await room.daemon.cost({ by: 'task', goal: '1' })
   const served = server.requests.filter(({ api, status }) => api !== null && status === 200).length
   expect(total).toMatchObject({
