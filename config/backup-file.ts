@@ -56,10 +56,10 @@ export interface BackupMade {
 }
 
 /** `claw-20261123-065239.tar.gz`, in UTC, so that names sort by time. */
-export function backupName(at: number): string {
+export function backupName(at: number, kind: '' | 'daily-' = ''): string {
   const moment = new Date(at).toISOString()
-  return `claw-${moment.slice(0, 10).replaceAll('-', '')}-${moment.slice(11, 19).replaceAll(':', '')}.tar.gz`
+  return `claw-${kind}${moment.slice(0, 10).replaceAll('-', '')}-${moment.slice(11, 19).replaceAll(':', '')}.tar.gz`
 }
 
-/** Names that Claw itself gave: only those are ever cleared away. */
-export const BACKUP_NAME = /^claw-\d{8}-\d{6}\.tar\.gz$/
+/** What the daily one is called: only those are ever cleared away. */
+export const DAILY_NAME = /^claw-daily-\d{8}-\d{6}\.tar\.gz$/

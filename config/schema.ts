@@ -210,11 +210,16 @@ export const Config = z.strictObject({
     .describe('Prices by a model’s name, where the price library has none or yours differ.'),
   desktop: z
     .strictObject({
-      stayAwake: z.boolean().default(true).describe('Whether the machine is kept from sleeping while work is under way.'),
+      stayAwake: z
+        .boolean()
+        .default(true)
+        .describe('Whether the machine is kept from sleeping while work is under way.'),
       notices: z
         .boolean()
         .default(true)
-        .describe('Whether the screen says that something waits for you or a goal has ended, where no channel has told.'),
+        .describe(
+          'Whether the screen says that something waits for you or a goal has ended, where no channel has told.',
+        ),
     })
     .prefault({}),
   sandbox: z
@@ -239,6 +244,51 @@ export const Config = z.strictObject({
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('How much is logged.'),
+      fileMaxMb: z
+        .number()
+        .min(0.01)
+        .max(10_000)
+        .default(10)
+        .describe('A log file that has grown to this is put aside.'),
+      files: z.int().min(1).max(1000).default(5).describe('Log files that are kept, the present one among them.'),
+    })
+    .prefault({}),
+  backup: z
+    .strictObject({
+      daily: z.boolean().default(true).describe('Whether a backup is made each day on which something happened.'),
+      keep: z.int().min(1).max(1000).default(7).describe('Daily backups that are kept.'),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      chatterDays: z
+        .int()
+        .min(1)
+        .max(36_500)
+        .default(14)
+        .describe('What agents said while they worked is kept so long; goals under way keep all.'),
+      eventDays: z
+        .int()
+        .min(1)
+        .max(36_500)
+        .default(180)
+        .describe('Events are kept so long. Goals, proofs, landings and reports stay for good.'),
+      runDays: z
+        .int()
+        .min(1)
+        .max(36_500)
+        .default(30)
+        .describe('Raw wires of agents and whole outputs of checks are kept so long after the work has ended.'),
+      diskMaxGb: z
+        .number()
+        .positive()
+        .default(20)
+        .describe('Above this the oldest wires, outputs and dependency folders go earlier; never what holds work.'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Whether /metrics answers (Prometheus; it wants the token too).'),
     })
     .prefault({}),
 })

@@ -90,6 +90,10 @@ import {
 import { createSqliteQueue } from './store/sqlite-queue.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import type { Tx } from './store/tables.ts'
+import { collectFiles } from './upkeep/collect-files.ts'
+import { compactEvents } from './upkeep/compact-events.ts'
+import { dailyBackup } from './upkeep/daily-backup.ts'
+import { createUpkeep, type Upkeep } from './upkeep/upkeep.ts'
 import { createDependencyCache } from './worktrees/dependency-cache.ts'
 import { createGit } from './worktrees/git.ts'
 import { createRepositories } from './worktrees/git-repositories.ts'
@@ -109,6 +113,8 @@ export interface Daemon extends AsyncDisposable {
   /** What was spent on models. Throws goal_not_found. */
   cost: CostRouteDeps['cost']
   examine: Examine
+  /** What is done once a day; here so that it can be done now. */
+  upkeep: Pick<Upkeep, 'runNow'>
   /** Values that must never leave: keys of models. */
   secrets(): readonly string[]
   /** Mends what a crash left, then runs jobs. */
@@ -513,6 +519,26 @@ export async function createDaemon({
     }),
   )
 
+  const { retention } = config
+  const upkeep = parts.use(
+    createUpkeep({
+      store,
+      world,
+      chores: [
+        ...(config.backup.daily ? [dailyBackup({ store, world, makeBackup, ...paths, keep: config.backup.keep })] : []),
+        compactEvents({ store, world, ...retention }),
+        collectFiles({
+          store,
+          world,
+          paths,
+          runDays: retention.runDays,
+          diskMaxBytes: retention.diskMaxGb * 1024 ** 3,
+          isInUse: (key) => dependencies.isInUse(key),
+        }),
+      ],
+    }),
+  )
+
   const owned = parts.move()
   return {
     goals,
@@ -528,6 +554,7 @@ export async function createDaemon({
     readOutput: (digest) => readOutput(paths.outputsDir, digest),
     makeBackup,
     examine,
+    upkeep,
     cost: async ({ by, goal }) => {
       await gateway.flush()
       return costSheet(store.db, { by, goalId: goal === null ? null : (await goalNamed(store.db, goal)).id })
@@ -539,6 +566,7 @@ export async function createDaemon({
       const found = await reconcile({ store, queue, world, table, worktreesDir: paths.worktreesDir })
       world.log.info(found, 'reconciled')
       await queue.start()
+      await upkeep.start()
       await scheduling.start()
       await ownerDesktop.start()
     },

@@ -3,8 +3,11 @@
  *
  * Secrets are taken out of the finished line, wherever in it they stand: a path through the fields would
  * miss the one that an error message carries. The file is written in the background; `flush` (on exit, and
- * on a bug) writes what is left before it returns.
+ * on a bug) writes what is left before it returns. A file that has grown is put aside as `.1`, that one as
+ * `.2` and so on; between two lines, so that a line is never in two files and none is lost.
  */
+import { mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import pino from 'pino'
 import { toWords } from '../core/log-line.ts'
 import type { Log } from '../core/world.ts'
@@ -12,6 +15,10 @@ import type { Log } from '../core/world.ts'
 export interface LogOptions {
   file: string
   level: 'debug' | 'info' | 'warn' | 'error'
+  /** A file that has grown to this is put aside; never, without it. */
+  bytesMax?: number
+  /** Files that are kept, the present one among them. */
+  filesMax?: number
   /** Exact values that never leave; asked for at every line, since more become known. */
   secrets: () => readonly string[]
   /** Where the words for a person go; nothing says none. */
@@ -25,15 +32,12 @@ export interface OpenLog extends AsyncDisposable {
 }
 
 /** When it returns, the file is open (0600, appended to). */
-export async function openLog({ file, level, secrets, people }: LogOptions): Promise<OpenLog> {
-  const out = pino.destination({ dest: file, sync: false, mkdir: true, append: true, mode: 0o600 })
-  await new Promise<void>((resolve, reject) => {
-    out.once('ready', () => resolve())
-    out.once('error', reject)
-  })
-  // A full disk must not end the daemon: the lines are lost, the work is not.
-  out.on('error', () => {})
+export async function openLog(options: LogOptions): Promise<OpenLog> {
+  const { file, level, secrets, people, bytesMax = Number.POSITIVE_INFINITY, filesMax = 5 } = options
+  mkdirSync(dirname(file), { recursive: true })
+  let out = openFile(file)
   let isOpen = true
+  let bytes = statSync(file).size
   const log = pino(
     {
       level,
@@ -44,11 +48,29 @@ export async function openLog({ file, level, secrets, people }: LogOptions): Pro
     {
       write(line: string) {
         const clean = redact(line, secrets())
-        if (isOpen) out.write(clean)
+        if (isOpen) {
+          if (bytes > 0 && bytes + Buffer.byteLength(clean) > bytesMax) turnOver()
+          bytes += Buffer.byteLength(clean)
+          out.write(clean)
+        }
         people?.write(toWords(clean, people.isColor))
       },
     },
   )
+  function turnOver(): void {
+    bytes = 0
+    try {
+      // All that was said so far goes into the file that it was said for.
+      out.flushSync()
+      rmSync(`${file}.${filesMax - 1}`, { force: true })
+      for (let n = filesMax - 1; n > 0; n--) renameIfThere(n === 1 ? file : `${file}.${n - 1}`, `${file}.${n}`)
+      if (filesMax === 1) rmSync(file, { force: true })
+      out.end()
+      out = openFile(file)
+    } catch {
+      // A full disk, or a file that cannot be moved: the log goes on where it was.
+    }
+  }
   const flush = () => {
     try {
       out.flushSync()
@@ -68,6 +90,22 @@ export async function openLog({ file, level, secrets, people }: LogOptions): Pro
         out.end()
       })
     },
+  }
+}
+
+/** Opened at once, so that the next line and a flush find it open. */
+function openFile(file: string) {
+  const out = pino.destination({ fd: openSync(file, 'a', 0o600), sync: false })
+  // A full disk must not end the daemon: the lines are lost, the work is not.
+  out.on('error', () => {})
+  return out
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
 

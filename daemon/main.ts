@@ -52,6 +52,8 @@ async function main(): Promise<void> {
   await using output = await openLog({
     file: join(paths.logsDir, 'daemon.log'),
     level: config.log.level,
+    bytesMax: config.log.fileMaxMb * 1024 ** 2,
+    filesMax: config.log.files,
     secrets: () => [token, ...(daemon?.secrets() ?? [])],
     ...(process.argv.includes('--detached')
       ? {}

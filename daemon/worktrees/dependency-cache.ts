@@ -25,6 +25,8 @@ export interface DependencyCache {
   prepare(options: PrepareOptions): Promise<Prepared>
   /** Removes the longest unused entries beyond `entriesMax`, and what a crash left. */
   prune(): Promise<void>
+  /** Whether an entry is being copied from right now. */
+  isInUse(key: string): boolean
 }
 
 export interface PrepareOptions {
@@ -173,6 +175,7 @@ export function createDependencyCache(deps: {
 
   return {
     prune,
+    isInUse: (key) => inUse.has(key),
     async prepare(options) {
       const { recipe, worktree } = options
       await copyEnvFiles(options)
