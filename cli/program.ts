@@ -225,12 +225,18 @@ export function createProgram(run: Run): Command {
   leaf(daemon, 'status', 'Where it listens and what it found. Exit code 3 when none runs.').action((options: Json) =>
     run(options, async (surface) => (await import('./commands/daemon.ts')).status(surface)),
   )
-  leaf(daemon, 'logs', 'Print its log.')
-    .option('-n, --lines <number>', 'The last so many lines.', wholeNumber, 100)
-    .option('-f, --follow', 'Go on printing what comes.')
-    .action((options: Json & { lines: number; follow?: boolean }) =>
-      run(options, async (surface) => (await import('./commands/logs.ts')).logs(surface, options)),
-    )
+  for (const parent of [daemon, program]) {
+    leaf(parent, 'logs', 'Print the daemon’s log, whether it runs or not.')
+      .option('-n, --lines <number>', 'The last so many lines.', wholeNumber, 100)
+      .option('-f, --follow', 'Go on printing what comes.')
+      .option('--goal <goal>', 'Only what is about this goal, its tasks and runs.')
+      .option('--task <task>', 'Only what is about this task (12.3) and its runs.')
+      .option('--run <run>', 'Only what is about this run.')
+      .addOption(choices('--level <level>', 'Only lines of this level and above.', ['debug', 'info', 'warn', 'error']))
+      .action((options: Json & import('./commands/logs.ts').LogsOptions) =>
+        run(options, async (surface) => (await import('./commands/logs.ts')).logs(surface, options)),
+      )
+  }
 
   leaf(program, 'backup [file]', 'Make one consistent archive of this Claw, also while it works.')
     .option('--with-secrets', 'Take the file of secrets along.')

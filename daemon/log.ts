@@ -10,6 +10,7 @@ import { mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import pino from 'pino'
 import { toWords } from '../core/log-line.ts'
+import { redact } from '../core/redact.ts'
 import type { Log } from '../core/world.ts'
 
 export interface LogOptions {
@@ -107,19 +108,4 @@ function renameIfThere(from: string, to: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-}
-
-/** Shorter values are words that stand in every log; hiding them would hide the log and no secret. */
-const SECRET_MIN = 6
-
-/** Replaces each secret, as it is and as JSON spells it. */
-export function redact(line: string, secrets: readonly string[]): string {
-  let clean = line
-  const longestFirst = [...secrets].filter(({ length }) => length >= SECRET_MIN).sort((a, b) => b.length - a.length)
-  for (const secret of longestFirst) {
-    const escaped = JSON.stringify(secret).slice(1, -1)
-    for (const form of new Set([secret, escaped, encodeURIComponent(secret)]))
-      clean = clean.replaceAll(form, '[secret]')
-  }
-  return clean
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toWords } from '../../core/log-line.ts'
-import { type OpenLog, openLog, redact } from '../../daemon/log.ts'
+import { redact } from '../../core/redact.ts'
+import { type OpenLog, openLog } from '../../daemon/log.ts'
 
 let folder: string
 let opened: OpenLog[] = []
