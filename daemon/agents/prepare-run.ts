@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { Fault } from '../../core/fault.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { AgentSpec } from './agent.ts'
@@ -62,6 +62,8 @@ export function prepareRun(
       ...found.flatMap((program) => program.readable),
       ...deps.readable,
       ...(spec.readable ?? []),
+      // A program of the owner's may be a script: `node /home/me/agent.js`. It is named, so it may be read.
+      ...args.filter((arg) => isAbsolute(arg) && existsSync(arg)),
       // Which repository a worktree belongs to is not the agent's to change. A link is left alone: it could name anything.
       ...(lstatSync(gitFile, { throwIfNoEntry: false })?.isFile() ? [gitFile] : []),
     ],
