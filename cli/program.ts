@@ -238,6 +238,23 @@ export function createProgram(run: Run): Command {
       )
   }
 
+  const config = program.command('config').description('The configuration: get, set, edit, check.')
+  leaf(config, 'get [key]', 'Print what holds: the file, the environment and the defaults together.').action(
+    (key: string | undefined, options: Json) =>
+      run(options, async (surface) => (await import('./commands/config.ts')).get(surface, key)),
+  )
+  leaf(config, 'set <key> <value>', 'Set one key (`runs.max 8`); what would be wrong is not written.').action(
+    (key: string, value: string, options: Json) =>
+      run(options, async (surface) => (await import('./commands/config.ts')).set(surface, key, value)),
+  )
+  leaf(config, 'edit', 'Edit it in your editor; it takes effect only when it is right.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/config.ts')).edit(surface)),
+  )
+  leaf(config, 'check [file]', 'Say whether it is right, and where it is not.').action(
+    (file: string | undefined, options: Json) =>
+      run(options, async (surface) => (await import('./commands/config.ts')).check(surface, file)),
+  )
+
   leaf(program, 'backup [file]', 'Make one consistent archive of this Claw, also while it works.')
     .option('--with-secrets', 'Take the file of secrets along.')
     .action((file: string | undefined, options: Json & { withSecrets?: boolean }) =>

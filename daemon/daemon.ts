@@ -128,11 +128,14 @@ const TERM_GRACE_MS = 2 * SECOND
 /** The only place where parts are put together. */
 export async function createDaemon({
   config,
+  live = { current: config },
   paths,
   world,
   host,
 }: {
   config: Readonly<Config>
+  /** What may change while the daemon works (config/live.ts); without it, nothing does. */
+  live?: { readonly current: Readonly<Config> }
   paths: Paths
   world: World
   host: Host
@@ -202,6 +205,7 @@ export async function createDaemon({
   const usable = orderAgents(detected, config)
   const toolchains = findToolchains(host.ownerHome)
   const shell = {
+    table,
     path: host.path,
     readable: toolchains,
     toolchainEnv: toolchainEnvironment(host.env, host.ownerHome, existsSync),
@@ -290,12 +294,16 @@ export async function createDaemon({
     world,
     agents: () => usable,
     limits: {
-      runsMax: config.runs.max,
-      perRepositoryMax: config.runs.perRepositoryMax,
+      get runsMax() {
+        return live.current.runs.max
+      },
+      get perRepositoryMax() {
+        return live.current.runs.perRepositoryMax
+      },
       // An agent whose provider is paused starts nothing now; what waits for it is not without an agent.
       get perAgentMax() {
         const paused = detected.filter(({ model }) => model?.upstream && gateway.pausedUntil(model.upstream))
-        return { ...config.agents.perAgentMax, ...Object.fromEntries(paused.map(({ name }) => [name, 0])) }
+        return { ...live.current.agents.perAgentMax, ...Object.fromEntries(paused.map(({ name }) => [name, 0])) }
       },
     },
     worktreeOf,

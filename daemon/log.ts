@@ -28,26 +28,35 @@ export interface LogOptions {
 
 export interface OpenLog extends AsyncDisposable {
   log: Log
+  /** From the next line on, also of loggers that were made before. */
+  setLevel(level: LogOptions['level']): void
   /** Writes what is left, at once; for `process.on('exit')`. Never throws. */
   flush(): void
 }
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** When it returns, the file is open (0600, appended to). */
 export async function openLog(options: LogOptions): Promise<OpenLog> {
   const { file, level, secrets, people, bytesMax = Number.POSITIVE_INFINITY, filesMax = 5 } = options
   mkdirSync(dirname(file), { recursive: true })
   let out = openFile(file)
+  /** Put aside, with lines that are still being written. */
+  const closing = new Set<typeof out>()
   let isOpen = true
+  let least = LEVELS.indexOf(level)
   let bytes = statSync(file).size
   const log = pino(
     {
-      level,
+      // Children keep the level they were made with, so what is left out is left out below.
+      level: 'debug',
       base: null,
       timestamp: pino.stdTimeFunctions.epochTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     {
       write(line: string) {
+        if (LEVELS.findIndex((name) => line.startsWith(`{"level":"${name}"`)) < least) return
         const clean = redact(line, secrets())
         if (isOpen) {
           if (bytes > 0 && bytes + Buffer.byteLength(clean) > bytesMax) turnOver()
@@ -61,35 +70,42 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
   function turnOver(): void {
     bytes = 0
     try {
-      // All that was said so far goes into the file that it was said for.
-      out.flushSync()
       rmSync(`${file}.${filesMax - 1}`, { force: true })
       for (let n = filesMax - 1; n > 0; n--) renameIfThere(n === 1 ? file : `${file}.${n - 1}`, `${file}.${n}`)
       if (filesMax === 1) rmSync(file, { force: true })
-      out.end()
-      out = openFile(file)
+      const next = openFile(file)
+      // What it still holds goes, in order, into the file that it was said for: that has only another name now.
+      const full = out
+      closing.add(full)
+      full.once('close', () => closing.delete(full))
+      full.end()
+      out = next
     } catch {
       // A full disk, or a file that cannot be moved: the log goes on where it was.
     }
   }
   const flush = () => {
-    try {
-      out.flushSync()
-    } catch {
-      // closed already, or the disk is full
+    for (const one of [...closing, out]) {
+      try {
+        one.flushSync()
+      } catch {
+        // closed already, or the disk is full
+      }
     }
   }
   return {
     log: log as Log,
+    setLevel(name) {
+      least = LEVELS.indexOf(name)
+    },
     flush,
     async [Symbol.asyncDispose]() {
       if (!isOpen) return
       flush()
       isOpen = false
-      await new Promise<void>((resolve) => {
-        out.once('close', resolve)
-        out.end()
-      })
+      const all = [...closing, out].map((one) => new Promise<void>((resolve) => one.once('close', () => resolve())))
+      out.end()
+      await Promise.all(all)
     },
   }
 }

@@ -17,6 +17,7 @@ import type { Health } from './health.ts'
 import { findNodeModules, findProduct, type Host } from './host.ts'
 import { createApp } from './http/app.ts'
 import { serveHttp } from './http/serve.ts'
+import { createLiveConfig } from './live-config.ts'
 import { openLog } from './log.ts'
 import { readPlanFile } from './planning/plan-file.ts'
 import { createSupervisor, findListener, withCredentials } from './service/supervisor.ts'
@@ -68,7 +69,16 @@ async function main(): Promise<void> {
   const world = { clock: systemClock, log: output.log }
 
   const stopping = Promise.withResolvers<string>()
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stopping.resolve(signal))
+  using live = createLiveConfig({
+    file: paths.configFile,
+    env,
+    initial: config,
+    world,
+    onChange: (next) => output.setLevel(next.log.level),
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(signal))
+  // A terminal that is closed takes the daemon along; without one, the signal asks to read the configuration again.
+  process.on('SIGHUP', () => (process.stderr.isTTY ? stopping.resolve('SIGHUP') : live.reload()))
   process.on('unhandledRejection', (error) => {
     world.log.error({ err: error }, 'a promise failed with nobody waiting for it')
   })
@@ -78,7 +88,7 @@ async function main(): Promise<void> {
     process.exit(1)
   })
 
-  daemon = await createDaemon({ config, paths, world, host })
+  daemon = await createDaemon({ config, live, paths, world, host })
   const parts = daemon
   const closing = new AbortController()
   let url = ''
@@ -121,6 +131,7 @@ async function main(): Promise<void> {
   })
   process.stdout.write(greeting(await health()))
   using supervisor = createSupervisor({ env: process.env, pid: process.pid, world, isWell: health })
+  live.follow()
   await supervisor.ready(`on ${url}`)
   // Node keeps what it compiled when a process ends; this one may end by kill -9.
   flushCompileCache()

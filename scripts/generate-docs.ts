@@ -20,6 +20,7 @@ export function generateDocs(): Record<string, string> {
     'docs/CONFIG.md': configPage(),
     'docs/CLI.md': cliPage(),
     'docs/HTTP.md': httpPage(),
+    'docs/config.schema.json': configSchema(),
     'docs/TOOLS.md': toolsPage(),
   }
 }
@@ -39,6 +40,12 @@ type JsonSchema = {
   required?: string[]
   items?: JsonSchema
   anyOf?: JsonSchema[]
+}
+
+/** For editors: `# yaml-language-server: $schema=…/docs/config.schema.json` on the first line of config.yaml. */
+function configSchema(): string {
+  const head = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Claw configuration' }
+  return `${JSON.stringify({ ...head, ...schemaOf(Config, 'input') }, null, 2)}\n`
 }
 
 function configPage(): string {

@@ -1,0 +1,106 @@
+/** `claw config get | set | edit | check`: the one file, never left worse than it was. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { isMap, parse, parseDocument } from 'yaml'
+import { LIVE_KEYS } from '../../config/live.ts'
+import { listSettings, loadConfig, readConfig } from '../../config/load.ts'
+import { Fault, nearest } from '../../core/fault.ts'
+import { EXIT, usage } from '../exit.ts'
+import type { Surface } from '../surface.ts'
+
+/** The value that holds: file, environment and defaults together. Without a key, all of it. */
+export async function get(surface: Surface, key: string | undefined): Promise<void> {
+  const config = loadConfig(surface.paths.configFile, surface.env)
+  const value = key === undefined ? config : valueAt(config, key)
+  if (surface.isJson) return surface.printJson(value)
+  if (typeof value !== 'object' || value === null) return surface.print(String(value))
+  const { stringify } = await import('yaml')
+  surface.print(stringify(value).trimEnd())
+}
+
+/** Writes one key, with comments and order of the file kept. What would not be a whole configuration is not written. */
+export async function set(surface: Surface, key: string, text: string): Promise<void> {
+  const { configFile } = surface.paths
+  const document = parseDocument(read(configFile))
+  if (document.errors.length > 0) readConfig(read(configFile), configFile, {})
+  // `runs:` with nothing under it is a section too.
+  const path = key.split('.')
+  for (let length = 1; length < path.length; length++) {
+    const place = path.slice(0, length)
+    if (document.hasIn(place) && !isMap(document.getIn(place, true))) document.deleteIn(place)
+  }
+  document.setIn(path, parse(text))
+  const changed = document.toString()
+  readConfig(changed, configFile, {})
+  writeWhole(configFile, changed)
+  const value = valueAt(loadConfig(configFile, surface.env), key)
+  if (surface.isJson) return surface.printJson({ key, value, when: LIVE_KEYS.has(key) ? 'now' : 'restart' })
+  surface.print(`${key}: ${JSON.stringify(value)}`)
+  surface.say(LIVE_KEYS.has(key) ? 'It holds from now on.' : 'It holds after a restart: claw daemon restart')
+  const variable = listSettings().find((setting) => setting.path.join('.') === key)?.variable
+  if (variable && surface.env[variable] !== undefined) surface.say(`claw: ${variable} is set and goes over the file`)
+}
+
+/** In the owner's editor, on a copy that takes the file's place only when it is right. */
+export async function edit(surface: Surface): Promise<number> {
+  const { configFile } = surface.paths
+  const editor = surface.env['VISUAL'] || surface.env['EDITOR']
+  if (!editor) throw usage(`Set VISUAL or EDITOR, or edit ${configFile} yourself`)
+  if (!surface.canAsk) throw usage('There is no terminal to edit on; use claw config set')
+  const draft = `${configFile}.edit`
+  mkdirSync(dirname(configFile), { recursive: true, mode: 0o700 })
+  if (!existsSync(draft)) writeFileSync(draft, read(configFile) || FIRST, { mode: 0o600 })
+  const { status } = spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'sh', draft], { stdio: 'inherit', env: surface.env })
+  if (status !== 0) throw new Fault('command_failed', `${editor} ended with ${status}`)
+  const text = readFileSync(draft, 'utf8')
+  try {
+    readConfig(text, configFile, {})
+  } catch (error) {
+    surface.say(`What you wrote is kept in ${draft}; claw config edit goes on with it.`)
+    throw error
+  }
+  writeWhole(configFile, text)
+  rmSync(draft)
+  surface.print(`${configFile} is right.`)
+  return EXIT.ok
+}
+
+/** Exit code 2 and the place of the first mistake. */
+export async function check(surface: Surface, file: string | undefined): Promise<void> {
+  const path = file ?? surface.paths.configFile
+  if (file !== undefined && !existsSync(file)) throw usage(`There is no file ${file}`)
+  loadConfig(path, surface.env)
+  const words = existsSync(path) ? `${path} is right` : `There is no ${path}; the defaults hold`
+  if (surface.isJson) surface.printJson({ file: path, ok: true })
+  else surface.print(`${words}.`)
+}
+
+const FIRST = '# Every key and its default: docs/CONFIG.md. Only what differs needs to stand here.\n'
+
+function read(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
+/** Whole or not at all; a daemon that watches never reads half of it. */
+function writeWhole(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const draft = `${file}.${process.pid}.new`
+  writeFileSync(draft, text, { mode: 0o600, flush: true })
+  renameSync(draft, file)
+}
+
+function valueAt(config: unknown, key: string): unknown {
+  let value = config
+  const path = key.split('.')
+  for (const [depth, part] of path.entries()) {
+    const here = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+    if (!Object.hasOwn(here, part)) {
+      const near = nearest(part, Object.keys(here))
+      const choice = near ? `; did you mean ${[...path.slice(0, depth), near].join('.')}?` : ''
+      throw usage(`There is no key ${key}${choice}`)
+    }
+    value = here[part]
+  }
+  return value
+}
