@@ -32,7 +32,7 @@ import {
 import type { Store } from '../store/store.ts'
 import type { Tx } from '../store/tables.ts'
 import type { CheckCondition } from './condition.ts'
-import { decideFiring, type FiringStep } from './decide-firing.ts'
+import { decideFiring, type FiringStep, WAITING_MAX } from './decide-firing.ts'
 import { wallClock } from './show-moment.ts'
 import { type Facts, fillTemplate } from './template.ts'
 import { fireJob } from './ticker.ts'
@@ -62,14 +62,19 @@ export function createFire(deps: FireDeps) {
   return async function fire(id: ScheduleId, signal: AbortSignal, tries = 0): Promise<void> {
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       const schedule = await getSchedule(store.db, id)
-      const open = await listOpenFirings(store.db, id)
+      const openGoals = await listOpenGoalsOf(store.db, id)
+      // Only a queue looks at all that wait; whatever else is decided shows in the first two.
+      const isQueue = openGoals.length > 0 && schedule.overlap === 'queue'
+      const open = await listOpenFirings(store.db, id, isQueue ? WAITING_MAX + 2 : 2)
       if (open.length === 0) return
-      const step = decideFiring({ schedule, open, goals: await listOpenGoalsOf(store.db, id) })
+      const step = decideFiring({ schedule, open, goals: openGoals })
       if (!step) return
       signal.throwIfAborted()
       if (step.do === 'wait') await settleAs('waiting', schedule, step.firing, step.reason)
       else if (step.do === 'skip') await settleAs('skipped', schedule, step.firing, step.reason)
       else await makeGoal(schedule, step, signal, steps === 0 ? tries : 0)
+      // The store answers without ever waiting, so a long backlog would keep timers and requests from their turn.
+      await new Promise<void>((resolve) => setImmediate(resolve))
     }
     await store.transaction(async (tx) => send(queue, tx, fireJob(await getSchedule(tx, id)), id))
   }
@@ -234,7 +239,7 @@ export function createOnGoalEnded({ store, queue, world }: Pick<FireDeps, 'store
     if (!isGoalEnded(goal.state)) return
     await store.transaction(async (tx) => {
       const firing = await findFiringOfGoal(tx, goal.id)
-      if (firing && (await listOpenFirings(tx, firing.scheduleId)).length > 0) {
+      if (firing && (await listOpenFirings(tx, firing.scheduleId, 1)).length > 0) {
         await send(queue, tx, fireJob(await getSchedule(tx, firing.scheduleId)), firing.scheduleId)
       }
       for (const schedule of await listChained(tx, firing ? [goal.id, firing.scheduleId] : [goal.id])) {

@@ -183,15 +183,17 @@ export async function findFiring(
   return row && readFiring(row)
 }
 
-/** Due and waiting ones in the order of their moments. */
-export async function listOpenFirings(db: Db, scheduleId: ScheduleId): Promise<Firing[]> {
+/** Due and waiting ones: those that the owner asked for first, then in the order of their moments; at most `limit`. */
+export async function listOpenFirings(db: Db, scheduleId: ScheduleId, limit: number): Promise<Firing[]> {
   const rows = await db
     .selectFrom('firing')
     .selectAll()
     .where('scheduleId', '=', scheduleId)
     .where('state', 'in', ['due', 'waiting'])
+    .orderBy(sql`case when cause = 'owner' then 0 else 1 end`)
     .orderBy('dueAt')
     .orderBy('id')
+    .limit(limit)
     .execute()
   return rows.map(readFiring)
 }

@@ -296,3 +296,25 @@ test('an idle week with schedules that are not due makes no goal, runs no job an
   await room.clock.advance(7 * DAY)
   expect({ commits, goals: await room.goals.list(), asked: room.asked }).toEqual({ commits: 0, goals: [], asked: [] })
 })
+
+test('a long backlog lets timers and requests have their turn between two firings', async () => {
+  await using room = await openScheduleRoom()
+  await room.add('every minute', { misfire: 'all', overlap: 'skip' })
+  room.clock.jump(DAY)
+  let isOver = false
+  let turns = 0
+  const count = () => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  const commits: number[] = []
+  const watch = room.store.onCommit(() => commits.push(turns))
+  setImmediate(count)
+  await room.clock.advance(20 * SECOND)
+  await room.settled()
+  isOver = true
+  watch[Symbol.dispose]()
+  expect(await room.goals.list()).toHaveLength(1)
+  // A hundred commits, each in a turn of its own.
+  expect(new Set(commits).size).toBeGreaterThan(90)
+})
