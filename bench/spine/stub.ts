@@ -1,14 +1,14 @@
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
 import type { PlanDraft } from '../../core/plan.ts'
 import { planOf } from './room.ts'
 
-const STUB = fileURLToPath(new URL('./stub-agent.sh', import.meta.url))
+const STUB = readFileSync(new URL('./stub-agent.sh', import.meta.url), 'utf8')
 
-/** Configuration with the stub as the only agent, and room for `runs` of it at once. */
+/** Configuration with the stub as the only agent (its text, so that no sandbox hides the file), and room for `runs` of it at once. */
 export function stubConfig(runs: number, sandbox: 'none' | 'auto' = 'none'): Record<string, unknown> {
   return {
     sandbox: { kind: sandbox },
-    agents: { default: 'stub', custom: { stub: { command: ['/bin/sh', STUB] } } },
+    agents: { default: 'stub', custom: { stub: { command: ['/bin/sh', '-c', STUB] } } },
     runs: { max: runs, perRepositoryMax: runs },
   }
 }

@@ -5,7 +5,7 @@ import type { World } from '../../core/world.ts'
 import { captureWorktree, changesBetween, commitTree } from './capture.ts'
 import { type Git, parts, revision, stderrOf, TRANSFER_TIMEOUT_MS } from './git.ts'
 import { createWorktrees } from './git-worktrees.ts'
-import { createObjectMemo } from './object-memo.ts'
+import { createObjectMemo, isFullId } from './object-memo.ts'
 import { createOwnGit } from './own-git.ts'
 import type { Owner } from './owner.ts'
 import { createRegistry } from './registration.ts'
@@ -204,6 +204,10 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       return worktrees.withIndex(options.path, async (index) => {
         const now = () => world.clock.now()
         const result = await captureWorktree({ git, index, now }, { ...options, ref, author })
+        if (result) {
+          memo.note('tree', [result.commit], result.tree)
+          memo.note('changes', [options.base, result.commit], result.changes)
+        }
         return { result, on: result?.commit ?? (await getCommit(options.base)) }
       })
     },
@@ -222,8 +226,11 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       const [tree = '', ...conflicts] = parts(out)
       return code === 0 ? { tree } : { conflicts: [...new Set(conflicts.filter((path) => path !== ''))] }
     },
-    commitTree: async ({ identity: who, ...options }) =>
-      commitTree(git, { ...options, identity: who ?? (await identity()), at: world.clock.now() }),
+    commitTree: async ({ identity: who, ...options }) => {
+      const commit = await commitTree(git, { ...options, identity: who ?? (await identity()), at: world.clock.now() })
+      if (isFullId(options.tree)) memo.note('tree', [commit], options.tree)
+      return commit
+    },
 
     land: (branch, commit, expect) =>
       lock.run(async () => {

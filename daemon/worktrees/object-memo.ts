@@ -5,6 +5,8 @@
 export interface ObjectMemo {
   /** Asks once. Names that are no full ids (branches, `HEAD~1`) are asked about each time. */
   recall<T>(what: string, names: readonly string[], ask: () => Promise<T>): Promise<T>
+  /** What is known because we made the object ourselves. */
+  note(what: string, names: readonly string[], answer: unknown): void
 }
 
 /** Long answers are not kept: memory is worth more than a process. */
@@ -13,7 +15,13 @@ const LIST_MAX = 20_000
 
 export function createObjectMemo(answersMax: number): ObjectMemo {
   const kept = new Map<string, unknown>()
+  const note: ObjectMemo['note'] = (what, names, answer) => {
+    if (!names.every(isFullId) || !isSmall(answer)) return
+    kept.set([what, ...names].join('\0'), structuredClone(answer))
+    if (kept.size > answersMax) kept.delete(kept.keys().next().value!)
+  }
   return {
+    note,
     async recall<T>(what: string, names: readonly string[], ask: () => Promise<T>) {
       if (!names.every(isFullId)) return ask()
       const key = [what, ...names].join('\0')
@@ -25,10 +33,7 @@ export function createObjectMemo(answersMax: number): ObjectMemo {
         return structuredClone(known) as T
       }
       const answer = await ask()
-      if (isSmall(answer)) {
-        kept.set(key, structuredClone(answer))
-        if (kept.size > answersMax) kept.delete(kept.keys().next().value!)
-      }
+      note(what, names, answer)
       return answer
     },
   }

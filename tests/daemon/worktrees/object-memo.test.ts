@@ -38,6 +38,14 @@ test('who changes the answer changes nobody else’s', async () => {
   expect(await memo.recall('files', [A], async () => ['asked again'])).toEqual(['a.txt'])
 })
 
+test('what we made ourselves is not asked about', async () => {
+  const memo = createObjectMemo(10)
+  memo.note('tree', [A], B)
+  memo.note('tree', ['main'], B)
+  expect(await memo.recall('tree', [A], async () => 'asked')).toBe(B)
+  expect(await memo.recall('tree', ['main'], async () => 'asked')).toBe('asked')
+})
+
 test('that there is nothing is an answer; an error is none', async () => {
   const memo = createObjectMemo(10)
   await expect(memo.recall('file x', [A], () => Promise.reject(new Error('no')))).rejects.toThrow('no')
