@@ -205,7 +205,6 @@ export async function createDaemon({
   const usable = orderAgents(detected, config)
   const toolchains = findToolchains(host.ownerHome)
   const shell = {
-    table,
     path: host.path,
     readable: toolchains,
     toolchainEnv: toolchainEnvironment(host.env, host.ownerHome, existsSync),
