@@ -38,6 +38,7 @@ import type { Health } from './health.ts'
 import type { Host } from './host.ts'
 import type { CostRouteDeps } from './http/cost.ts'
 import type { EventSource } from './http/event-source.ts'
+import type { ReadMetrics } from './http/metrics.ts'
 import { createStoreInbox } from './inbox/store-inbox.ts'
 import { createLandGoal } from './landing/land-goal.ts'
 import { createLandTasks } from './landing/land-tasks.ts'
@@ -63,6 +64,7 @@ import { loadPrompts } from './prompts/prompts.ts'
 import { createProveRun, type Verify } from './proof/prove-run.ts'
 import { createReviewer } from './proof/review.ts'
 import { createVerifier } from './proof/verify.ts'
+import { readMetrics } from './read-metrics.ts'
 import { renderReport } from './reports/report.ts'
 import { createWriteReport } from './reports/write-report.ts'
 import { createAskPermission } from './runs/ask-permission.ts'
@@ -113,6 +115,8 @@ export interface Daemon extends AsyncDisposable {
   /** What was spent on models. Throws goal_not_found. */
   cost: CostRouteDeps['cost']
   examine: Examine
+  /** Undefined where the configuration turns them off. */
+  metrics: ReadMetrics
   /** What is done once a day; here so that it can be done now. */
   upkeep: Pick<Upkeep, 'runNow'>
   /** Values that must never leave: keys of models. */
@@ -561,6 +565,8 @@ export async function createDaemon({
     readOutput: (digest) => readOutput(paths.outputsDir, digest),
     makeBackup,
     examine,
+    metrics: async () =>
+      config.metrics.enabled ? readMetrics({ store, world, startedAt, databaseFile: paths.databaseFile }) : undefined,
     upkeep,
     cost: async ({ by, goal }) => {
       await gateway.flush()

@@ -104,6 +104,7 @@ async function main(): Promise<void> {
     makeBackup: parts.makeBackup,
     cost: parts.cost,
     examine: parts.examine,
+    metrics: parts.metrics,
     readPlanFile,
     token,
     version: host.version,

@@ -27,6 +27,7 @@ import { hostGuard, securityHeaders, tokenGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { hookRoutes } from './hooks.ts'
 import { inboxRoutes } from './inbox.ts'
+import { metricsRoutes, type ReadMetrics } from './metrics.ts'
 import { openapi, ROUTES } from './openapi.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
@@ -44,6 +45,7 @@ export interface AppDeps {
   getProof(id: string): Promise<Proof>
   makeBackup: MakeBackup
   examine: Examine
+  metrics: ReadMetrics
   cost: CostRouteDeps['cost']
   /** The whole output of a check by its sha256, uncompressed; throws output_not_found. */
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
@@ -88,6 +90,7 @@ export function createApp(deps: AppDeps) {
     .route('/v1/events', eventRoutes(deps))
     .route('/v1/tokens', tokenRoutes(deps))
     .route('/v1', proofRoutes(deps))
+    .route('/', metricsRoutes(deps))
     .route('/v1', backupRoutes(deps))
     .route('/v1', doctorRoutes(deps))
     .get('/openapi.json', (c) => c.json(openapi(deps.version) as Record<string, never>))

@@ -220,6 +220,7 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     answer: EventPageSchema,
     media: 'text/event-stream',
   },
+  'GET /metrics': { summary: 'Numbers for Prometheus; off unless `metrics.enabled`.', media: 'text/plain' },
   'POST /v1/doctor': {
     summary: 'Looks at what only the daemon can see: starts each agent without asking a model, finds what was left.',
     body: DoctorBody,

@@ -43,6 +43,9 @@ export function createFakeApp(over: Partial<AppDeps> = {}) {
     async makeBackup({ file = '/home/backups/claw.tar.gz', withSecrets = false } = {}) {
       return { file, bytes: 4096, madeAt: 1, files: 3, repositories: 0, secrets: withSecrets, trouble: [] }
     },
+    metrics: async () => [
+      { name: 'claw_goals', help: 'Goals by state.', type: 'gauge', values: { 'state="open"': 2 } },
+    ],
     examine: async ({ fix }) => [{ what: 'agent pi', level: fix ? 'ok' : 'warn', words: 'pi starts and answers' }],
     readPlanFile(text, name) {
       if (!text.startsWith('summary:')) throw new Fault('plan_invalid', `${name}:1: not a plan`)
