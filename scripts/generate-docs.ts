@@ -45,8 +45,19 @@ type JsonSchema = {
 /** For editors: `# yaml-language-server: $schema=…/docs/config.schema.json` on the first line of config.yaml. */
 function configSchema(): string {
   const head = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Claw configuration' }
-  return `${JSON.stringify({ ...head, ...schemaOf(Config, 'input') }, null, 2)}\n`
+  const text = JSON.stringify({ ...head, ...schemaOf(Config, 'input') }, null, 2)
+  // Short lists on one line, as the formatter has them.
+  const shorter = text.replace(
+    /^(.*)\[\n([^[\]{}]*?)\n *\](,?)$/gm,
+    (whole, before: string, items: string, after: string) => {
+      const line = `${before}[${items.replace(/\n */g, ' ').trim()}]${after}`
+      return line.length <= LINE_MAX ? line : whole
+    },
+  )
+  return `${shorter}\n`
 }
+
+const LINE_MAX = 120
 
 function configPage(): string {
   const variables = new Map(listSettings().map(({ path, variable }) => [path.join('.'), variable]))

@@ -103,7 +103,10 @@ test.skipIf(why !== undefined)(
     // A process that hangs gives no sign of life.
     const folder = join(home, '.config/systemd/user/claw.service.d')
     mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'soon.conf'), '[Service]\nWatchdogSec=4\nTimeoutAbortSec=1\nRestartSec=100ms\nStandardError=append:%h/service.err\n')
+    writeFileSync(
+      join(folder, 'soon.conf'),
+      '[Service]\nWatchdogSec=4\nTimeoutAbortSec=1\nRestartSec=100ms\nStandardError=append:%h/service.err\n',
+    )
     await must('systemctl --user daemon-reload && systemctl --user restart claw.service')
     const third = await another(second)
     await must(`kill -STOP ${third}`)

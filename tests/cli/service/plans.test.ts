@@ -33,7 +33,7 @@ test('systemd: a socket that outlives the service, and a service that says when 
     '/home/ada/.config/systemd/user/claw.socket',
     '/home/ada/.config/systemd/user/claw.service',
   ])
-  await expect(JSON.stringify(commands, null, 1)).toMatchFileSnapshot('golden/claw.systemd.json')
+  await expect(JSON.stringify(commands, null, 1)).toMatchFileSnapshot('golden/claw.systemd.commands.txt')
 })
 
 test('launchd: a LaunchAgent that is started again when it fails', async () => {
@@ -41,7 +41,7 @@ test('launchd: a LaunchAgent that is started again when it fails', async () => {
   await expect(plan.files[0]!.content).toMatchFileSnapshot('golden/claw.plist')
   const { files, ...commands } = plan
   expect(files.map(({ path }) => path)).toEqual(['/home/ada/Library/LaunchAgents/claw.claw.plist'])
-  await expect(JSON.stringify(commands, null, 1)).toMatchFileSnapshot('golden/claw.launchd.json')
+  await expect(JSON.stringify(commands, null, 1)).toMatchFileSnapshot('golden/claw.launchd.commands.txt')
 })
 
 test('Task Scheduler: a task of the owner’s own, without an administrator', async () => {
@@ -55,7 +55,7 @@ test('Task Scheduler: a task of the owner’s own, without an administrator', as
   await expect(plan.files[0]!.content).toMatchFileSnapshot('golden/claw.task.xml')
   const { files, ...commands } = plan
   expect(files.map(({ path }) => path)).toEqual(['C:\\Users\\ada\\.claw\\claw.task.xml'])
-  await expect(JSON.stringify(commands, null, 1)).toMatchFileSnapshot('golden/claw.task.json')
+  await expect(JSON.stringify(commands, null, 1)).toMatchFileSnapshot('golden/claw.task.commands.txt')
 })
 
 test('where there is no supervisor, install says what to do instead; uninstall has nothing to do', async () => {
