@@ -80,8 +80,8 @@ export async function carryOut(tx: Tx, queue: Queue, decision: Decision, snapsho
     }
     case 'activate-plan':
       return activatePlan(tx, queue, decision.planId, snapshot)
-    case 'set-plan-aside':
-      await movePlan(tx, await getPlan(tx, decision.planId), 'replaced')
+    case 'set-aside':
+      for (const planId of decision.planIds) await movePlan(tx, await getPlan(tx, planId), 'replaced')
       await send(queue, tx, 'dispatch', 'all')
       return []
     case 'ask':

@@ -21,7 +21,7 @@ export type Decision = (
   | { do: 'draft-plan'; version: number; request: string[]; steers: number[]; instead: PlanId | null }
   | { do: 'refuse-plan'; planId: PlanId; reasons: string[] }
   | { do: 'activate-plan'; planId: PlanId }
-  | { do: 'set-plan-aside'; planId: PlanId }
+  | { do: 'set-aside'; planIds: PlanId[] }
   | { do: 'ask'; ask: NewAsk }
   | { do: 'make-ready'; taskId: TaskId; next: NextRun | null; forgiven: boolean }
   | { do: 'land-task'; taskId: TaskId }
@@ -242,7 +242,11 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
     }
     case 'plan-refused':
       if (plan?.state !== 'refused') return [{ do: 'nothing', settles }]
-      if (choice === 'keep') return [{ do: 'set-plan-aside', planId: plan.id, settles }]
+      if (choice === 'keep') {
+        // With the versions that led to it: none of them is to be drafted further.
+        const refused = snapshot.plans.filter((other) => other.state === 'refused')
+        return [{ do: 'set-aside', planIds: refused.map((other) => other.id), settles }]
+      }
       return [
         {
           do: 'draft-plan',

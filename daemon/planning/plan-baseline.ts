@@ -1,5 +1,5 @@
 import type { Goal } from '../../core/goal.ts'
-import type { PlanDraft } from '../../core/plan.ts'
+import type { Check, OverlayFile, PlanDraft } from '../../core/plan.ts'
 import type { Contract } from '../../core/proof.ts'
 import type { BaselineVerdict } from '../proof/baseline-verdict.ts'
 import type { Baseline, Verifier } from '../proof/verify.ts'
@@ -31,24 +31,20 @@ export function createPlanBaseline({ verifier }: { verifier: Pick<Verifier, 'bas
     const { repository, commit, draft, goal } = input
     const reasons: string[] = []
     const lines: string[] = []
-    const wholes: Contract[] =
-      draft.checks.length > 0 ? [{ checks: draft.checks, overlay: [], footprint: ['**'], sharedPaths: [] }] : []
-    const tasks = draft.tasks.filter(
-      (task) => task.needs.length === 0 && !input.done.has(task.key) && task.checks.length > 0,
-    )
-    const contracts: { name: string; contract: Contract }[] = [
-      ...wholes.map((contract) => ({ name: 'the goal as a whole', contract })),
-      ...tasks.map((task) => ({
-        name: `task ${task.key}`,
-        contract: {
-          checks: task.checks,
-          overlay: task.overlay,
-          footprint: task.footprint,
-          sharedPaths: draft.sharedPaths,
-        },
-      })),
+    const tasks = draft.tasks.filter((task) => task.needs.length === 0 && !input.done.has(task.key))
+    const asked: Asked[] = [
+      ...draft.checks.map((check) => ({ name: 'the goal as a whole', check, overlay: [] })),
+      ...tasks.flatMap((task) =>
+        task.checks.map((check) => ({ name: `task ${task.key}`, check, overlay: task.overlay })),
+      ),
     ]
-    for (const [n, { name, contract }] of contracts.entries()) {
+    for (const [n, group] of byOverlay(asked).entries()) {
+      const contract: Contract = {
+        checks: group.map(({ check }) => check),
+        overlay: group[0]!.overlay,
+        footprint: ['**'],
+        sharedPaths: draft.sharedPaths,
+      }
       const found: Baseline = await verifier.baseline({
         repository,
         contract,
@@ -63,7 +59,8 @@ export function createPlanBaseline({ verifier }: { verifier: Pick<Verifier, 'bas
         )
         return { reasons, lines }
       }
-      for (const { result, verdict, words } of found.checks) {
+      for (const [index, { result, verdict, words }] of found.checks.entries()) {
+        const { name } = group[index]!
         lines.push(`${name}: ${words}`)
         const advice = SENDS_BACK[verdict]
         if (advice)
@@ -74,4 +71,21 @@ export function createPlanBaseline({ verifier }: { verifier: Pick<Verifier, 'bas
     }
     return { reasons, lines }
   }
+}
+
+/** One check and whose it is. */
+interface Asked {
+  name: string
+  check: Check
+  overlay: OverlayFile[]
+}
+
+/** Checks that look at the same files share one checkout: it is put back between any two of them anyway. */
+function byOverlay(asked: readonly Asked[]): Asked[][] {
+  const groups = new Map<string, Asked[]>()
+  for (const one of asked) {
+    const key = JSON.stringify(one.overlay)
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  return [...groups.values()]
 }

@@ -5,7 +5,7 @@ import { fileAt, openRoom, plan, states, task } from '../scenarios/daemon-room.t
 test('twenty worktrees at once of a repository with 5,000 files', async () => {
   const names = Array.from({ length: 20 }, (_, n) => `task-${n}`)
   const files = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`src/${n % 50}/file-${n}.txt`, `${n}\n`]))
-  const room = await openRoom({ config: { runs: { max: 20, perRepositoryMax: 20 } } })
+  const room = await openRoom({ waitMsMax: 300_000, config: { runs: { max: 20, perRepositoryMax: 20 } } })
   const repository = makeRepository(files)
   // Each waits for the others to be there as well, so that all twenty are open at the same time.
   const steps = (name: string) => [

@@ -81,6 +81,10 @@ export interface RoomOptions {
   /** Where the home lies, instead of a fresh folder. */
   home?: string
   env?: Record<string, string>
+  /** How long what is waited for may take. */
+  waitMsMax?: number
+  /** Puts something into the owner's home before the daemon looks at it. */
+  prepareOwner?(ownerHome: string): void
 }
 
 /** Longer than anything takes on a busy machine. */
@@ -92,6 +96,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
   const ownerHome = join(folder, 'owner')
   mkdirSync(ownerHome)
   writeFileSync(join(ownerHome, '.gitconfig'), '[user]\n\tname = Ada Owner\n\temail = ada@example.org\n')
+  options.prepareOwner?.(ownerHome)
   const paths = pathsIn(options.home ?? join(folder, 'claw'))
   mkdirSync(paths.home, { recursive: true, mode: 0o700 })
   const log: string[] = []
@@ -126,7 +131,7 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
 
   /** Looks after every commit; gives up with a picture of what there is instead. */
   async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    const giveUp = AbortSignal.timeout(WAIT_MS_MAX)
+    const giveUp = AbortSignal.timeout(options.waitMsMax ?? WAIT_MS_MAX)
     for (;;) {
       const changed = Promise.withResolvers<void>()
       using _listening = daemon.events.onNew(changed.resolve)

@@ -1,0 +1,3 @@
+import { languageScenarios } from '../scenarios/languages.ts'
+
+languageScenarios(['go', 'rust', 'java'])
