@@ -29,7 +29,7 @@ export interface Pool {
 /** A passage missing from a pool scores this share of the pool's last. */
 const FLOOR = 0.95
 /** How much a note counts for its passages, by its best three. */
-const NOTE_WEIGHT = 0.5
+const NOTE_WEIGHT = 0.7
 const NOTE_SHARES = [1, 1 / 2, 1 / 3]
 
 /**

@@ -7,7 +7,7 @@ import { findModel } from './embed/model-files.ts'
 import type { Engine, NoteDocument } from './engine/engine.ts'
 import { isSuperseded, readNote } from './note.ts'
 import type { Catalog } from './notes/catalog.ts'
-import { hashOf, idOfPath, isNoteName, type NotesFolder } from './notes/notes-folder.ts'
+import { type FoundFile, hashOf, idOfPath, isNoteName, type NotesFolder, type ReadFile } from './notes/notes-folder.ts'
 import { WORDS_VERSION } from './words.ts'
 
 /**
@@ -41,6 +41,12 @@ export interface SyncDeps {
   embedder: EmbedderSettings
   /** Files others changed, for the history. */
   onForeignChange(what: string): void
+}
+
+interface Gathered {
+  path: string
+  file: FoundFile | undefined
+  read: ReadFile
 }
 
 /** Changes of what is searched by: passages are made again when one of them does. */
@@ -159,7 +165,9 @@ export function startSync(deps: SyncDeps): Sync {
     for (const path of missing) drop(path)
     for (let from = 0; from < changed.length; from += 100) {
       if (stopping.signal.aborted) return
-      for (const { path } of changed.slice(from, from + 100)) await take(path, known.size > 0)
+      const gathered = await Promise.all(changed.slice(from, from + 100).map(({ path }) => gather(path)))
+      const unclear = catalog.together(() => gathered.filter((found) => apply(found, known.size > 0, null) !== null))
+      for (const { path } of unclear) await take(path, known.size > 0)
       await breathe()
     }
     if (missing.length > 0) deps.onForeignChange(`${missing.length} notes removed in the folder`)
@@ -167,28 +175,41 @@ export function startSync(deps: SyncDeps): Sync {
 
   /** Reads a file and writes down what it is. */
   async function take(path: string, foreign: boolean): Promise<void> {
+    const found = await gather(path)
+    const other = apply(found, foreign, null)
+    if (other === null) return
+    apply(found, foreign, { path: other, isThere: (await folder.stat(other)) !== undefined })
+  }
+
+  async function gather(path: string): Promise<Gathered> {
     const file = await folder.stat(path).catch(() => undefined)
+    const read: ReadFile = file ? await folder.read(path) : { kind: 'gone' }
+    return { path, file, read }
+  }
+
+  /**
+   * Writes down what was read.
+   *
+   * @param other whether the file that has the same id is still there
+   * @returns that file's path when this is not known yet; then nothing was written
+   */
+  function apply(
+    { path, file, read }: Gathered,
+    foreign: boolean,
+    other: { path: string; isThere: boolean } | null,
+  ): string | null {
     const before = catalog.find(path)
-    if (!file) {
-      if (before) {
-        drop(path)
-        if (foreign) deps.onForeignChange(`Remove ${path}`)
-      }
-      return
+    if (!file || read.kind === 'gone') {
+      if (!before) return null
+      drop(path)
+      if (foreign) deps.onForeignChange(`Remove ${path}`)
+      return null
     }
-    const read = await folder.read(path)
-    if (read.kind === 'gone') return drop(path)
     if (read.kind === 'skipped') {
-      const row = {
-        ...file,
-        hash: hashOf(`${file.size} ${file.mtime}`),
-        note: null,
-        skipped: read.reason,
-        problem: null,
-      }
       if (before?.note) catalog.addGone(before.note.id)
-      catalog.put(row)
-      return
+      const hash = hashOf(`${file.size} ${file.mtime}`)
+      catalog.put({ ...file, hash, note: null, skipped: read.reason, problem: null })
+      return null
     }
     const { note, problem } = readNote(read.text, path, idOfPath(path))
     const unfinished = (problem !== null || read.text.trim() === '') && clock.now() - file.mtime < SETTLE_MS
@@ -198,20 +219,22 @@ export function startSync(deps: SyncDeps): Sync {
         dirty.add(path)
         start()
       })
-      return
+      return null
     }
     let sameId: string | null = null
-    const other = catalog.findPath(note.id)
-    if (other !== undefined && other !== path) {
-      if (await folder.stat(other)) {
-        sameId = `has the id of ${other}; known by its path until one of them is changed`
+    const holder = catalog.findPath(note.id)
+    if (holder !== undefined && holder !== path) {
+      if (other?.path !== holder) return holder
+      if (other.isThere) {
+        sameId = `has the id of ${holder}; known by its path until one of them is changed`
         note.id = idOfPath(path)
-      } else drop(other)
+      } else drop(holder)
     }
     if (before?.note && before.note.id !== note.id) catalog.addGone(before.note.id)
     const { body: _, data: __, path: ___, ...head } = note
     catalog.put({ ...file, hash: read.hash, note: head, skipped: null, problem: problem ?? read.problem ?? sameId })
     if (foreign && before?.hash !== read.hash) deps.onForeignChange(`${before ? 'Edit' : 'Add'} ${path}`)
+    return null
   }
 
   function drop(path: string): void {
@@ -233,19 +256,17 @@ export function startSync(deps: SyncDeps): Sync {
     }
     for (;;) {
       if (stopping.signal.aborted) return
-      const rows = catalog.behind(CHUNKER, PUT_NOTES_MAX)
+      const rows = withinBytes(catalog.behind(CHUNKER, PUT_NOTES_MAX), PUT_BYTES_MAX)
       if (rows.length === 0) break
       const documents: NoteDocument[] = []
       const taken: typeof rows = []
-      let bytes = 0
-      for (const row of rows) {
-        const document = await documentOf(row.path, row.hash)
+      const read = await Promise.all(rows.map((row) => documentOf(row.path, row.hash)))
+      for (const [i, row] of rows.entries()) {
+        const document = read[i]
         // It has changed since: seen to by the next pass.
         if (!document) continue
         documents.push(document)
         taken.push(row)
-        bytes += document.body.length
-        if (bytes > PUT_BYTES_MAX) break
       }
       if (taken.length === 0) {
         // All of them are being written to just now: they are heard of again.
@@ -413,6 +434,15 @@ export function startSync(deps: SyncDeps): Sync {
       await merging
     },
   }
+}
+
+/** The first files that together are no larger, one at least. */
+function withinBytes<T extends { size: number }>(rows: readonly T[], bytesMax: number): T[] {
+  let bytes = 0
+  return rows.filter(({ size }, i) => {
+    bytes += size
+    return i === 0 || bytes <= bytesMax
+  })
 }
 
 export const PRESENT_CHUNKER = CHUNKER

@@ -21,7 +21,8 @@ const WEAK = 0.5
 
 interface Entry {
   row: PassageRow
-  counts: Map<string, number>
+  /** Made by the first search that comes by: ten thousand notes put in a row are never searched one by one. */
+  counts: Map<string, number> | undefined
   length: number
 }
 
@@ -36,12 +37,11 @@ export function createTail(): Tail {
       return entries.size
     },
     add(row) {
-      const terms = row.terms.split(' ')
-      const counts = new Map<string, number>()
-      for (const term of terms) counts.set(term, (counts.get(term) ?? 0) + 1)
-      entries.set(row.id, { row, counts, length: terms.length })
+      let length = 1
+      for (let i = row.terms.indexOf(' '); i >= 0; i = row.terms.indexOf(' ', i + 1)) length++
+      entries.set(row.id, { row, counts: undefined, length })
       byNote.set(row.note, [...(byNote.get(row.note) ?? []), row.id])
-      lengths += terms.length
+      lengths += length
     },
     remove(noteIds) {
       for (const note of noteIds) {
@@ -59,11 +59,16 @@ export function createTail(): Tail {
       lengths = 0
     },
     async search(query, where, weigh) {
-      const matching = [...entries.values()].filter(
-        ({ row, counts }) =>
-          isWithin(row, where) &&
-          (query.all ? query.words.every((word) => counts.has(word)) : query.words.some((word) => counts.has(word))),
-      )
+      const matching: { row: PassageRow; counts: Map<string, number>; length: number }[] = []
+      for (const entry of entries.values()) {
+        if (!isWithin(entry.row, where)) continue
+        entry.counts ??= count(entry.row.terms)
+        const { counts } = entry
+        const matches = query.all
+          ? query.words.every((word) => counts.has(word))
+          : query.words.some((word) => counts.has(word))
+        if (matches) matching.push({ row: entry.row, counts, length: entry.length })
+      }
       if (matching.length === 0) return []
       const wanted = query.words.filter((word) => matching.some(({ counts }) => counts.has(word)))
       const unknown = wanted.filter((word) => !weights.has(word))
@@ -73,9 +78,9 @@ export function createTail(): Tail {
       return matching.map(({ row, counts, length }) => {
         let score = 0
         for (const word of wanted) {
-          const count = counts.get(word)
-          if (!count) continue
-          const part = (count * (K1 + 1)) / (count + K1 * (1 - B + (B * length) / mean))
+          const times = counts.get(word)
+          if (!times) continue
+          const part = (times * (K1 + 1)) / (times + K1 * (1 - B + (B * length) / mean))
           score += (weights.get(word) ?? 0) * part * (weak.has(word) && !query.all ? WEAK : 1)
         }
         const { id, note, item, speaker, at, past } = row
@@ -94,6 +99,12 @@ export function weightFrom(score: number, terms: string, word: string): number {
 /** A word that no merged passage has. */
 export function weightOfUnknown(passages: number): number {
   return Math.log(1 + (passages + 0.5) / 1.5)
+}
+
+function count(terms: string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const term of terms.split(' ')) counts.set(term, (counts.get(term) ?? 0) + 1)
+  return counts
 }
 
 function isWithin(row: PassageRow, where: Where): boolean {

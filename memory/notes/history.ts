@@ -55,6 +55,7 @@ export function openHistory({ world, dir, path, author }: HistoryDeps): History 
       'core.hooksPath=/dev/null',
       'commit.gpgsign=false',
       'core.fsync=all',
+      'core.fsyncMethod=batch',
       'gc.auto=0',
       'core.quotepath=false',
       'core.autocrlf=false',

@@ -358,7 +358,7 @@ describe('the folder', () => {
     expect(passages.find(({ path }) => path === 'order.md')!.trusted).toBe(false)
   })
 
-  test('ten thousand files added at once are all found', async () => {
+  test('ten thousand files added at once are all found', { timeout: 180_000 }, async () => {
     const { memory, put } = await openRoom(asInProduct)
     for (let i = 0; i < 10_000; i++)
       put(`d${i % 50}/n${i}.md`, `# Note ${i}\n\nThing number${i} lives in place${i % 97}.`)
