@@ -69,7 +69,8 @@ export interface DaemonRoom extends AsyncDisposable {
   picture(): string
   /** Processes that carry the id of one of the runs. */
   alive(): Promise<string[]>
-  restart(): Promise<void>
+  /** A new daemon on the same home; what is to happen before its jobs run goes in between. */
+  restart(before?: () => Promise<unknown>): Promise<void>
 }
 
 export interface RoomOptions {
@@ -245,9 +246,10 @@ export async function openRoom(options: RoomOptions = {}): Promise<DaemonRoom> {
       const all = await createProcessTable().list()
       return all.filter((entry) => entry.runId && ids.has(entry.runId.split('/')[0]!)).map((entry) => entry.name)
     },
-    async restart() {
+    async restart(before) {
       await daemon[Symbol.asyncDispose]()
       daemon = await open()
+      await before?.()
       await daemon.start()
     },
     async [Symbol.asyncDispose]() {

@@ -95,12 +95,15 @@ test('what the owner did in the worktree lands with a proof and the owner’s na
   await expect(room.daemon.goals.take('1.1', 'ada')).rejects.toMatchObject({ code: 'move_refused' })
 })
 
-test('taking over a task whose run was only just begun leaves one writer: the owner', async () => {
+test('taking over a task whose run does not live in this process leaves one writer: the owner', async () => {
   const room = await openRoom()
   const repository = makeRepository(README)
-  await room.add(plan([task('a')]), repository)
-  await room.until((view) => view.taskViews.some(({ runs }) => runs.length > 0))
-  const { worktree } = await room.daemon.goals.take('1.1', 'ada')
+  await room.add(plan([task('a', HALF, wide)]), repository)
+  await room.openAsk('permission')
+  let worktree = ''
+  await room.restart(async () => {
+    worktree = (await room.daemon.goals.take('1.1', 'ada')).worktree
+  })
   const view = await room.settled()
   const open = taskOf(view, 'a').runs.filter((run) => run.state !== 'ended')
   expect(open.map(({ agent }) => agent)).toEqual(['owner'])
