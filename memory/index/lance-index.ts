@@ -100,9 +100,10 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
     }
   }
 
-  function wrote(): void {
-    writes++
-    known = undefined
+  /** A name whose last passage is gone stays known until the index is opened anew; that does no harm. */
+  function meet(scope: string, speaker: string): void {
+    if (!known || speaker === '') return
+    known.set(scope, (known.get(scope) ?? new Set<string>()).add(speaker))
   }
 
   /** What the index thinks a word is worth, read off one of its answers. Only asked for words the tail has. */
