@@ -122,6 +122,8 @@ async function main(): Promise<void> {
     world,
   })
   url = server.url
+  // Asked for before jobs run, which it would have to wait for.
+  const words = greeting(await health())
   await parts.start()
   writeDaemonFile(paths.daemonFile, {
     port: server.port,
@@ -130,7 +132,7 @@ async function main(): Promise<void> {
     startedAt: world.clock.now(),
     version: host.version,
   })
-  process.stdout.write(greeting(await health()))
+  process.stdout.write(words)
   using supervisor = createSupervisor({ env: process.env, pid: process.pid, world, isWell: health })
   live.follow()
   await supervisor.ready(`on ${url}`)

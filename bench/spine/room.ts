@@ -117,7 +117,7 @@ export function openRoom({ config = {} }: { config?: Record<string, unknown> } =
       }
     },
     rows<T>(sql: string, ...values: (string | number)[]) {
-      using database = new DatabaseSync(paths.databaseFile, { timeout: 5_000 })
+      using database = new DatabaseSync(paths.databaseFile, { readOnly: true, timeout: 5_000 })
       return database.prepare(sql).all(...values) as T[]
     },
     async [Symbol.asyncDispose]() {

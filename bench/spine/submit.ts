@@ -29,7 +29,8 @@ async function withManyGoals(): Promise<number[]> {
   const daemon = await room.start()
   const repo = room.repository({ 'README.md': '# Submit\n' })
   await submit(daemon, repo)
-  return oneByOne(room, daemon, repo)
+  // Awaited here: the room goes when this returns.
+  return await oneByOne(room, daemon, repo)
 }
 
 /** Nothing else is at work when the next one comes. */
