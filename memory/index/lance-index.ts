@@ -139,20 +139,23 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
       tail.remove(noteIds)
       const at = ++seq
       await addPassages(given.map((row) => ({ ...row, seq: at })))
-      for (const row of given) tail.add(row)
-      wrote()
+      for (const row of given) {
+        tail.add(row)
+        meet(row.scope, row.speaker)
+      }
+      writes++
     },
 
     async remove(noteIds) {
       await removeFrom([passages, ...vectorTables.values()], noteIds)
       tail.remove(noteIds)
-      wrote()
+      writes++
     },
 
     async putVectors(noteIds, given, fresh) {
       if (!fresh) await removeFrom([vectors], noteIds)
       await addVectors(given.map((row) => ({ ...row, vector: row.vector })))
-      wrote()
+      writes++
     },
 
     async search(query, where, limit) {
@@ -204,11 +207,7 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
         const found = passages
           ? await readRows(passages.query().where("speaker != ''").select(['scope', 'speaker']))
           : []
-        for (const row of found) {
-          const scope = String(row['scope'])
-          const names = known.get(scope) ?? new Set<string>()
-          known.set(scope, names.add(String(row['speaker'])))
-        }
+        for (const row of found) meet(String(row['scope']), String(row['speaker']))
       }
       const chosen =
         scopes === 'all' ? [...known.values()] : scopes.map((scope) => known?.get(scope) ?? new Set<string>())
