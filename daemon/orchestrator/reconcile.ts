@@ -31,11 +31,12 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ processes: numbe
   const result = await store.transaction(async (tx) => {
     const runs = await listOpenRuns(tx)
     for (const run of runs) if (run.agent !== 'owner') await send(queue, tx, 'run', run.id)
-    // Only what is unsettled is looked at: a home may hold years of goals that are over.
+    // Only what is unsettled is looked at: a home may hold years of goals that are over, and a paused one waits.
     const goals = await tx
       .selectFrom('goal')
       .select(['id', 'state'])
-      .where((is) => is.or([is('state', 'in', ['open', 'paused']), is('reportFile', 'is', null)]))
+      .where((is) => is.or([is('state', '=', 'open'), is('reportFile', 'is', null)]))
+      .where('state', '<>', 'paused')
       .execute()
     for (const { id, state } of goals) {
       await send(queue, tx, isGoalEnded(state as GoalState) ? 'report' : 'advance', id as GoalId)
