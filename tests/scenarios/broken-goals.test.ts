@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { HOUR, MINUTE } from '../../core/clock.ts'
 import { makeRepository } from '../fakes/repositories.ts'
@@ -81,24 +82,29 @@ test('a quarantined goal whose rows were mended goes on when resumed', async () 
   ])
 })
 
-test('a step that fails again and again for reasons of the goal’s becomes a question, and goes on once mended', async () => {
+test('a step that fails again and again becomes one question, and goes on once the place is mended', async () => {
   const clock = createSkippingClock()
   const room = await openRoom({ clock })
   const repository = makeRepository(FILES)
-  const bySymlink: Step[] = [
-    { do: 'run', command: 'ln -s nowhere acceptance' },
-    { do: 'write', path: 'a.txt', text: 'good\n' },
-  ]
-  const overlay = [{ path: 'acceptance/a.txt', content: 'x\n' }]
-  await room.add(plan([task('a', bySymlink, { overlay, footprint: ['a.txt', 'acceptance'] })]), repository)
+  await room.add(plan([task('a', HELD)]), repository)
+  await room.openAsk('permission')
+  // Nothing can be checked out for a proof while a file is in that folder's place.
+  rmSync(room.paths.verifyDir, { recursive: true, force: true })
+  writeFileSync(room.paths.verifyDir, 'in the way')
+  await room.answer('permission', 'reject')
   for (let n = 0; n < 12 && (await room.daemon.inbox.list()).length === 0; n++) {
     await room.daemon.idle()
     clock.skip(MINUTE)
   }
-  const view = await room.settled()
-  expect(view.openAsks).toBe(1)
-  expect(view.goal.state).toBe('open')
-  expect(taskOf(view, 'a').proofs.filter(({ passed }) => passed)).toEqual([])
+  const stuck = await room.settled()
+  expect(stuck.asks.filter(({ state }) => state === 'open')).toMatchObject([{ kind: 'quarantine' }])
+  expect(stuck).toMatchObject({ status: 'stuck', goal: { state: 'open' } })
+  expect(taskOf(stuck, 'a').task.state).toBe('proving')
+  rmSync(room.paths.verifyDir)
+  await room.answer('quarantine', 'retry')
+  const view = await room.until(({ goal }) => goal.state !== 'open')
+  expect(view.goal.state).toBe('met')
+  expect(taskOf(view, 'a').runs).toHaveLength(1)
 })
 
 test('a clock that is set back or forward loses nothing, repeats nothing and holds nothing up', async () => {
