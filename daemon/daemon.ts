@@ -9,11 +9,13 @@ import { SECOND } from '../core/clock.ts'
 import { Fault } from '../core/fault.ts'
 import type { Goal } from '../core/goal.ts'
 import { newId } from '../core/id.ts'
+import type { RunId } from '../core/run.ts'
 import type { World } from '../core/world.ts'
 import type { ModelAccess, RunVerdict } from './agents/agent.ts'
 import { decidePermission, fingerprint } from './agents/broker.ts'
 import { createDriverOnDemand } from './agents/driver-on-demand.ts'
 import { findModels } from './agents/models.ts'
+import { writeHomeFiles } from './agents/private-home.ts'
 import { type DetectedAgent, detectAgents } from './agents/profiles/detect.ts'
 import { listProfiles } from './agents/profiles/index.ts'
 import { createPrograms } from './agents/programs.ts'
@@ -43,6 +45,10 @@ import { createStoreInbox } from './inbox/store-inbox.ts'
 import { createLandGoal } from './landing/land-goal.ts'
 import { createLandTasks } from './landing/land-tasks.ts'
 import { createOpenPullRequest } from './landing/pull-request.ts'
+import type { McpEndpoint } from './mcp/endpoint.ts'
+import { createRunServers } from './mcp/run-servers.ts'
+import { openRunTokens } from './mcp/run-tokens.ts'
+import { createTokens, type Tokens } from './mcp/tokens.ts'
 import { createAdvance } from './orchestrator/advance.ts'
 import { createDispatcher } from './orchestrator/dispatcher.ts'
 import { createEventWriter } from './orchestrator/event-writer.ts'
@@ -119,6 +125,10 @@ export interface Daemon extends AsyncDisposable {
   metrics: ReadMetrics
   /** What is done once a day; here so that it can be done now. */
   upkeep: Pick<Upkeep, 'runNow'>
+  /** The owner's tokens for clients over MCP. */
+  tokens: Tokens
+  /** The endpoint that they, and runs, speak to. */
+  mcp(door: { token: string; closing: AbortSignal }): Promise<McpEndpoint>
   /** Values that must never leave: keys of models. */
   secrets(): readonly string[]
   /** Mends what a crash left, then runs jobs. */
@@ -136,6 +146,7 @@ export async function createDaemon({
   paths,
   world,
   host,
+  url,
 }: {
   config: Readonly<Config>
   /** What may change while the daemon works (config/live.ts); without it, nothing does. */
@@ -143,6 +154,8 @@ export async function createDaemon({
   paths: Paths
   world: World
   host: Host
+  /** Where the daemon listens, known once it does: what runs are told for their tools. */
+  url?: () => string
 }): Promise<Daemon> {
   const startedAt = world.clock.now()
   for (const dir of [
@@ -345,6 +358,9 @@ export async function createDaemon({
     agents: () => profiles.map((profile) => profile.name),
   })
   const prepareWorkplace = createPrepareWorkplace({ world, sandbox, shell, dependencies, runsDir: paths.runsDir })
+  const tokens = createTokens({ store, world })
+  const runTokens = await openRunTokens(store)
+  const runServers = url && createRunServers({ url, tokens: runTokens, node: host.node })
   const runTask = createRunTask({
     store,
     queue,
@@ -361,8 +377,17 @@ export async function createDaemon({
     },
     prepare: async (input, signal) => {
       const ownerCheckout = await checkoutOf(await getGoal(store.db, input.task.goalId))
-      return prepareWorkplace({ ...input, ownerCheckout }, signal)
+      const workplace = await prepareWorkplace({ ...input, ownerCheckout }, signal)
+      if (!runServers) return workplace
+      // The same tools for agents that take no MCP servers: a command on their PATH.
+      const command = runServers.command(
+        { id: input.runId as RunId },
+        { home: workplace.home, path: workplace.env['PATH'] ?? host.path },
+      )
+      writeHomeFiles(workplace.home, command.files)
+      return { ...workplace, env: { ...workplace.env, ...command.env } }
     },
+    mcpServers: (run, profile) => (runServers && profile.quirks.mcp ? runServers.servers(run) : []),
     async endLeftovers(run) {
       const owned =
         run.pid !== null && run.pidStart !== null
@@ -550,16 +575,17 @@ export async function createDaemon({
     }),
   )
 
+  const source: EventSource = {
+    page: (filter) => listEvents(store.db, filter),
+    latest: () => latestEvent(store.db),
+    onNew: (listener) => store.onCommit(listener),
+  }
   const owned = parts.move()
   return {
     goals,
     schedules: scheduling.schedules,
     inbox,
-    events: {
-      page: (filter) => listEvents(store.db, filter),
-      latest: () => latestEvent(store.db),
-      onNew: (listener) => store.onCommit(listener),
-    },
+    events: source,
     health,
     getProof: (id) => getProof(store.db, id as `proof_${string}`),
     readOutput: (digest) => readOutput(paths.outputsDir, digest),
@@ -571,6 +597,18 @@ export async function createDaemon({
     cost: async ({ by, goal }) => {
       await gateway.flush()
       return costSheet(store.db, { by, goalId: goal === null ? null : (await goalNamed(store.db, goal)).id })
+    },
+    tokens,
+    async mcp({ token, closing }) {
+      // The protocol's library is loaded when a client first speaks it.
+      const [{ createMcpEndpoint }, { createOwnerContext }, { createRunContexts }] = await Promise.all([
+        import('./mcp/endpoint.ts'),
+        import('./mcp/owner-context.ts'),
+        import('./mcp/run-context.ts'),
+      ])
+      const owner = createOwnerContext({ store, goals, inbox, events: source, health, memory: () => undefined })
+      const runOf = createRunContexts({ store, world, inbox, events, memory: () => undefined })
+      return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
     secrets: () => gateway.secrets(),
     async start() {

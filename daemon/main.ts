@@ -19,6 +19,7 @@ import { createApp } from './http/app.ts'
 import { serveHttp } from './http/serve.ts'
 import { createLiveConfig } from './live-config.ts'
 import { openLog } from './log.ts'
+import type { McpEndpoint } from './mcp/endpoint.ts'
 import { readPlanFile } from './planning/plan-file.ts'
 import { createSupervisor, findListener, withCredentials } from './service/supervisor.ts'
 
@@ -88,10 +89,17 @@ async function main(): Promise<void> {
     process.exit(1)
   })
 
-  daemon = await createDaemon({ config, live, paths, world, host })
+  let url = ''
+  daemon = await createDaemon({ config, live, paths, world, host, url: () => url })
   const parts = daemon
   const closing = new AbortController()
-  let url = ''
+  let endpoint: Promise<McpEndpoint> | undefined
+  const mcp: McpEndpoint = {
+    async handle(request) {
+      endpoint ??= parts.mcp({ token, closing: closing.signal })
+      return (await endpoint).handle(request)
+    },
+  }
   const health = async (): Promise<Health> => ({ ...(await parts.health()), url })
   const app = createApp({
     goals: parts.goals,
@@ -105,6 +113,8 @@ async function main(): Promise<void> {
     cost: parts.cost,
     examine: parts.examine,
     metrics: parts.metrics,
+    mcp,
+    tokens: parts.tokens,
     readPlanFile,
     token,
     version: host.version,

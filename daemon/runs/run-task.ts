@@ -9,6 +9,7 @@ import type {
   AgentHooks,
   AgentProfile,
   AgentSession,
+  AgentSpec,
   AgentUpdate,
   ModelAccess,
   RunVerdict,
@@ -67,6 +68,8 @@ export interface RunTaskDeps {
   /** Ends whatever a crash left of a run. Never touches a process that is not the run's. */
   endLeftovers(run: Pick<Run, 'id' | 'pid' | 'pidStart'>): Promise<void>
   permission(input: { run: Run; task: Task; goal: Goal }): AgentHooks['onPermission']
+  /** The tools of a run, for agents that take them over MCP. */
+  mcpServers?(run: Pick<Run, 'id'>, profile: AgentProfile): AgentSpec['mcpServers']
   prompts: {
     start(input: PromptInput): string
     goOn(input: PromptInput): string
@@ -464,7 +467,7 @@ class Attempt {
           sessionId: id,
           model,
           env: workplace.env,
-          mcpServers: [],
+          mcpServers: deps.mcpServers?.(run, profile) ?? [],
           wireFile: join(deps.runsDir, this.task.id, `${run.id}.wire`),
           silenceMs: deps.silenceMs,
         },
