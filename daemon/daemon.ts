@@ -387,6 +387,16 @@ export async function createDaemon({
       writeHomeFiles(workplace.home, command.files)
       return { ...workplace, env: { ...workplace.env, ...command.env } }
     },
+    baseline: ({ goal, ...input }, signal) =>
+      limiter(signal, async () => {
+        const ownerCheckout = await checkoutOf(goal)
+        const found = await verifier.baseline({
+          ...input,
+          signal,
+          ...(ownerCheckout === null ? {} : { ownerCheckout }),
+        })
+        return found.checks.filter(({ verdict }) => verdict === 'passes-already').map(({ words }) => words)
+      }),
     mcpServers: (run, profile) => (runServers && profile.quirks.mcp ? runServers.servers(run) : []),
     async endLeftovers(run) {
       const owned =

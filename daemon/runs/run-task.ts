@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Goal } from '../../core/goal.ts'
+import type { Contract } from '../../core/proof.ts'
 import type { Run, RunId, Usage } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
@@ -15,11 +16,12 @@ import type {
   RunVerdict,
   TurnEnd,
 } from '../agents/agent.ts'
-import { mootAsk } from '../inbox/ask.ts'
+import { mootAsk, openAsk } from '../inbox/ask.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { RunRegistry, StopReason } from '../orchestrator/run-registry.ts'
+import { contractOf } from '../proof/prove-run.ts'
 import type { Queue } from '../store/queue.ts'
 import {
   addEvent,
@@ -68,6 +70,11 @@ export interface RunTaskDeps {
   /** Ends whatever a crash left of a run. Never touches a process that is not the run's. */
   endLeftovers(run: Pick<Run, 'id' | 'pid' | 'pidStart'>): Promise<void>
   permission(input: { run: Run; task: Task; goal: Goal }): AgentHooks['onPermission']
+  /** What each check says on the base before the work, where it is not what its kind promises. */
+  baseline?(
+    input: { goal: Goal; repository: Repository; contract: Contract; base: string; tag: string },
+    signal: AbortSignal,
+  ): Promise<string[]>
   /** The tools of a run, for agents that take them over MCP. */
   mcpServers?(run: Pick<Run, 'id'>, profile: AgentProfile): AgentSpec['mcpServers']
   prompts: {
@@ -124,6 +131,11 @@ export function createRunTask(deps: RunTaskDeps) {
     }
     const attempt = new Attempt(deps, { run, task, goal, repository })
     try {
+      const surprises = await attempt.findSurprises(stop)
+      if (surprises.length > 0) {
+        await endSurprised(attempt, surprises)
+        return
+      }
       const end = await attempt.work(stop)
       await endDone(attempt, end)
     } catch (error) {
@@ -134,6 +146,38 @@ export function createRunTask(deps: RunTaskDeps) {
     } finally {
       await deps.events.flush()
     }
+  }
+
+  /** A check that says the same before the work as after it proves nothing: the owner decides whether the task still has a point. */
+  async function endSurprised(attempt: Attempt, surprises: readonly string[]): Promise<void> {
+    const { run, task, goal } = attempt
+    const label = taskLabel(goal.number, task.number)
+    const note = 'its checks do not hold what they promise on the base it really has'
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      await moveRun(tx, run.id, 'ended', { outcome: 'stopped', note, endedAt: now })
+      await addEvent(tx, now, {
+        type: 'run.ended',
+        goalId: goal.id,
+        taskId: task.id,
+        runId: run.id,
+        data: { label, attempt: run.attempt, outcome: 'stopped', failure: null, note },
+      })
+      if ((await getTask(tx, task.id)).state !== 'running') return
+      await moveTask(tx, now, task.id, 'blocked', { reason: note })
+      await openAsk(tx, now, {
+        kind: 'guard',
+        goalId: goal.id,
+        taskId: task.id,
+        question: `Task ${label} starts on what landed before it, and there its checks do not say what the plan expects. Work on it all the same?`,
+        detail: surprises.map((words) => `- ${words}`).join('\n'),
+        choices: [
+          { id: 'accept', label: 'Work on it all the same' },
+          { id: 'drop-task', label: 'Give the task up' },
+        ],
+        freeText: false,
+      })
+    })
   }
 
   async function endDone(attempt: Attempt, end: TurnEnd): Promise<void> {
@@ -334,6 +378,28 @@ class Attempt {
     this.goal = of.goal
     this.repository = of.repository
     this.usage = of.run.usage
+  }
+
+  /**
+   * A task that needs others is baselined when it starts, on the base that it really gets; at planning time that base
+   * did not exist. Once, before its first run.
+   */
+  async findSurprises(stop: AbortSignal): Promise<string[]> {
+    const { deps, run, task } = this
+    if (!deps.baseline || task.spec.needs.length === 0 || run.attempt > 1 || run.sessionId !== null) return []
+    const draft = (await getPlan(deps.store.db, task.planId)).draft
+    if (!draft) return []
+    const base = await this.takeBase()
+    return deps.baseline(
+      {
+        goal: this.goal,
+        repository: this.repository,
+        contract: contractOf(task, draft),
+        base,
+        tag: `${run.id}/baseline`,
+      },
+      stop,
+    )
   }
 
   async work(stop: AbortSignal): Promise<TurnEnd> {
