@@ -4,6 +4,8 @@ import { addEvent } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
 const FLUSH_MS = 100
+/** A burst does not wait for the moment: an agent can say more in 100 ms than may wait. */
+const FLUSH_COUNT = 500
 /** Events that may wait; beyond this the oldest text updates make room, counted. */
 const WAITING_MAX = 5_000
 
@@ -53,6 +55,7 @@ export function createEventWriter({ store, world }: { store: Store; world: World
         dropped++
       }
       waiting.push({ event, at: world.clock.now() })
+      if (waiting.length % FLUSH_COUNT === 0) void flush()
       timer ??= world.clock.after(FLUSH_MS, () => void flush())
     },
     flush,
