@@ -16,7 +16,7 @@ import type {
   RunVerdict,
   TurnEnd,
 } from '../agents/agent.ts'
-import { mootAsk, openAsk } from '../inbox/ask.ts'
+import { openAsk } from '../inbox/ask.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
@@ -43,6 +43,7 @@ import {
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Capture, Repository } from '../worktrees/worktree.ts'
+import { endRun } from './end-run.ts'
 
 /** A task's worktree made ready to work in. */
 export interface Workplace {
@@ -155,14 +156,7 @@ export function createRunTask(deps: RunTaskDeps) {
     const note = 'its checks do not hold what they promise on the base it really has'
     await store.transaction(async (tx) => {
       const now = world.clock.now()
-      await moveRun(tx, run.id, 'ended', { outcome: 'stopped', note, endedAt: now })
-      await addEvent(tx, now, {
-        type: 'run.ended',
-        goalId: goal.id,
-        taskId: task.id,
-        runId: run.id,
-        data: { label, attempt: run.attempt, outcome: 'stopped', failure: null, note },
-      })
+      await endRun(tx, now, { run, task, goal }, { outcome: 'stopped', failure: null, note, commit: null })
       if ((await getTask(tx, task.id)).state !== 'running') return
       await moveTask(tx, now, task.id, 'blocked', { reason: note })
       await openAsk(tx, now, {
@@ -182,7 +176,6 @@ export function createRunTask(deps: RunTaskDeps) {
 
   async function endDone(attempt: Attempt, end: TurnEnd): Promise<void> {
     const { run, task, goal } = attempt
-    const label = taskLabel(goal.number, task.number)
     const captured = await attempt.capture(`refs/claw/tasks/${goal.number}/${task.number}`).catch((error) => {
       // What git would leave out without a word is the agent's to mend, not the place's.
       if (isFault(error, 'path_unsafe')) return error
@@ -195,22 +188,12 @@ export function createRunTask(deps: RunTaskDeps) {
       const now = world.clock.now()
       const note = end.text.trim().slice(0, 500) || null
       const fresh = await getTask(tx, task.id)
-      await moveRun(tx, run.id, 'ended', {
-        outcome: 'done',
-        note,
-        commit: captured?.commit ?? null,
-        endedAt: now,
-        pid: null,
-        pidStart: null,
-      })
-      await closeAsks(tx, run, now)
-      await addEvent(tx, now, {
-        type: 'run.ended',
-        goalId: goal.id,
-        taskId: task.id,
-        runId: run.id,
-        data: { label, attempt: run.attempt, outcome: 'done', failure: null, note },
-      })
+      await endRun(
+        tx,
+        now,
+        { run, task, goal },
+        { outcome: 'done', failure: null, note, commit: captured?.commit ?? null },
+      )
       if (fresh.state !== 'running') return
       const late = (await listWaitingSteers(tx, goal.id)).some((steer) => steer.taskId === task.id)
       if (late) {
@@ -249,20 +232,10 @@ export function createRunTask(deps: RunTaskDeps) {
 
   /** The work cannot become a commit as it lies there: its agent is told why. */
   async function endUncaptured({ run, task, goal }: Attempt, fault: Fault): Promise<void> {
-    const label = taskLabel(goal.number, task.number)
     const note = fault.message
     await store.transaction(async (tx) => {
       const now = world.clock.now()
-      const over = { outcome: 'failed', failure: 'work', note } as const
-      await moveRun(tx, run.id, 'ended', { ...over, endedAt: now, pid: null, pidStart: null })
-      await closeAsks(tx, run, now)
-      await addEvent(tx, now, {
-        type: 'run.ended',
-        goalId: goal.id,
-        taskId: task.id,
-        runId: run.id,
-        data: { label, attempt: run.attempt, ...over },
-      })
+      await endRun(tx, now, { run, task, goal }, { outcome: 'failed', failure: 'work', note, commit: null })
       const fresh = await getTask(tx, task.id)
       if (fresh.state !== 'running') return
       await failTask(tx, queue, world, {
@@ -278,7 +251,6 @@ export function createRunTask(deps: RunTaskDeps) {
 
   async function endFailed(attempt: Attempt, error: unknown): Promise<void> {
     const { run, task, goal } = attempt
-    const label = taskLabel(goal.number, task.number)
     const verdict = deps.verdict(error)
     if (!(error instanceof Fault)) world.log.error({ err: error, runId: run.id }, 'run failed')
     const captured = await attempt.capture(`refs/claw/preserved/${run.id}`).catch((second) => {
@@ -288,23 +260,12 @@ export function createRunTask(deps: RunTaskDeps) {
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       const outcome = isFault(error, 'session_lost') ? 'lost' : 'failed'
-      await moveRun(tx, run.id, 'ended', {
-        outcome,
-        failure: verdict.failure,
-        note: verdict.note,
-        commit: captured?.commit ?? null,
-        endedAt: now,
-        pid: null,
-        pidStart: null,
-      })
-      await closeAsks(tx, run, now)
-      await addEvent(tx, now, {
-        type: 'run.ended',
-        goalId: goal.id,
-        taskId: task.id,
-        runId: run.id,
-        data: { label, attempt: run.attempt, outcome, failure: verdict.failure, note: verdict.note },
-      })
+      await endRun(
+        tx,
+        now,
+        { run, task, goal },
+        { outcome, failure: verdict.failure, note: verdict.note, commit: captured?.commit ?? null },
+      )
       const fresh = await getTask(tx, task.id)
       if (fresh.state !== 'running') return
       await failTask(tx, queue, world, {
@@ -322,27 +283,16 @@ export function createRunTask(deps: RunTaskDeps) {
 
   /** The owner stopped it: what it did is kept, and the task waits or ends as whoever stopped it decided. */
   async function endStopped(run: Run, task: Task, goal: Goal, repository: Repository, why: StopReason): Promise<void> {
-    const label = taskLabel(goal.number, task.number)
     const attempt = new Attempt(deps, { run, task, goal, repository })
     const captured = await attempt.capture(`refs/claw/preserved/${run.id}`)
     await store.transaction(async (tx) => {
       const now = world.clock.now()
-      await moveRun(tx, run.id, 'ended', {
-        outcome: 'stopped',
-        note: why,
-        commit: captured?.commit ?? null,
-        endedAt: now,
-        pid: null,
-        pidStart: null,
-      })
-      await closeAsks(tx, run, now)
-      await addEvent(tx, now, {
-        type: 'run.ended',
-        goalId: goal.id,
-        taskId: task.id,
-        runId: run.id,
-        data: { label, attempt: run.attempt, outcome: 'stopped', failure: null, note: why },
-      })
+      await endRun(
+        tx,
+        now,
+        { run, task, goal },
+        { outcome: 'stopped', failure: null, note: why, commit: captured?.commit ?? null },
+      )
       const fresh = await getTask(tx, task.id)
       if (fresh.state === 'running' && why !== 'taken') {
         await moveTask(tx, now, task.id, 'ready', {
@@ -352,13 +302,6 @@ export function createRunTask(deps: RunTaskDeps) {
       }
       if (fresh.state === 'cancelled' || fresh.state === 'failed') await send(queue, tx, 'tidy', task.id)
     })
-  }
-
-  /** Questions of a run that has ended hold nothing up any more. */
-  async function closeAsks(tx: Parameters<typeof mootAsk>[0], run: Run, now: number): Promise<void> {
-    for (const ask of await listAsks(tx, { goalId: run.goalId })) {
-      if (ask.runId === run.id && (ask.kind === 'permission' || ask.kind === 'question')) await mootAsk(tx, now, ask)
-    }
   }
 }
 
