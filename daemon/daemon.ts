@@ -616,7 +616,15 @@ export async function createDaemon({
         import('./mcp/owner-context.ts'),
         import('./mcp/run-context.ts'),
       ])
-      const owner = createOwnerContext({ store, goals, inbox, events: source, health, memory: () => undefined })
+      const owner = createOwnerContext({
+        store,
+        goals,
+        inbox,
+        schedules: scheduling.schedules,
+        events: source,
+        health,
+        memory: () => undefined,
+      })
       const runOf = createRunContexts({ store, world, inbox, events, memory: () => undefined })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },

@@ -8,12 +8,14 @@ import type { Landing } from '../core/landing.ts'
 import type { Plan, PlanDraft } from '../core/plan.ts'
 import type { Proof } from '../core/proof.ts'
 import type { Run } from '../core/run.ts'
+import type { Firing, Schedule } from '../core/schedule.ts'
 import type { Task } from '../core/task.ts'
 
 /** Everything that an owner may do. */
 export interface OwnerContext {
   goals: GoalsForTools
   inbox: InboxForTools
+  schedules: SchedulesForTools
   events: EventsForTools
   getProof(id: string): Promise<Proof>
   /** Proofs of late, newest first, for lists and completion. */
@@ -96,6 +98,48 @@ export interface InboxForTools {
   list(): Promise<Ask[]>
   get(ask: string): Promise<Ask>
   answer(ask: string, answer: { choice?: string | null; text?: string | null; by: string }): Promise<Ask>
+}
+
+/** What adds goals by itself. A schedule is named by its number, name or id; throws schedule_not_found. */
+export interface SchedulesForTools {
+  preview(input: NewScheduleForTools): Promise<Omit<ScheduleForTools, 'last'>>
+  add(input: NewScheduleForTools): Promise<ScheduleForTools>
+  list(filter: { state: 'open' | 'all' }): Promise<ScheduleForTools[]>
+  show(schedule: string): Promise<ScheduleForTools>
+  pause(schedule: string, by: string): Promise<void>
+  resume(schedule: string, by: string): Promise<void>
+  remove(schedule: string, by: string): Promise<void>
+  /** On the disk when it answers; its goal follows. */
+  run(schedule: string, by: string): Promise<{ firing: Pick<Firing, 'id'> }>
+}
+
+export interface NewScheduleForTools {
+  name: string | null
+  when:
+    | { text: string; timezone: string | null }
+    | { after: { kind: 'goal' | 'schedule'; name: string }; on: 'met' | 'dropped' | 'ended' }
+  goal: {
+    text: string
+    repo?: string | undefined
+    branch?: string | undefined
+    land?: Goal['land'] | undefined
+    autonomy?: Goal['autonomy'] | undefined
+    minutesMax?: number | undefined
+    attemptsMax?: number | undefined
+    agent?: string | undefined
+  }
+  condition: { command: string } | null
+  misfire: Schedule['misfire']
+  overlap: Schedule['overlap'] | null
+  firingsMax: number | null
+  idempotencyKey?: string | null
+}
+
+export interface ScheduleForTools {
+  schedule: Schedule
+  timezone: string
+  upcoming: number[]
+  last: { firing: Pick<Firing, 'state'>; goal: { number: number } | null } | null
 }
 
 /** The event table: pages by cursor, and a nudge when there is more. */

@@ -4,6 +4,7 @@
  */
 import { acceptWork } from './owner/accept-work.ts'
 import { addGoal } from './owner/add-goal.ts'
+import { addSchedule } from './owner/add-schedule.ts'
 import { answerAsk } from './owner/answer-ask.ts'
 import { cancelGoal } from './owner/cancel-goal.ts'
 import { forget } from './owner/forget.ts'
@@ -11,12 +12,18 @@ import { giveTask } from './owner/give-task.ts'
 import { listGoals } from './owner/list-goals.ts'
 import { listInbox } from './owner/list-inbox.ts'
 import { listNotes } from './owner/list-notes.ts'
+import { listSchedules } from './owner/list-schedules.ts'
 import { pauseGoal } from './owner/pause-goal.ts'
+import { pauseSchedule } from './owner/pause-schedule.ts'
+import { previewSchedule } from './owner/preview-schedule.ts'
 import { recall } from './owner/recall.ts'
 import { rejectWork } from './owner/reject-work.ts'
 import { remember } from './owner/remember.ts'
+import { removeSchedule } from './owner/remove-schedule.ts'
 import { resumeGoal } from './owner/resume-goal.ts'
+import { resumeSchedule } from './owner/resume-schedule.ts'
 import { reviewWork } from './owner/review-work.ts'
+import { runSchedule } from './owner/run-schedule.ts'
 import { showGoal } from './owner/show-goal.ts'
 import { showNote } from './owner/show-note.ts'
 import { showPlan } from './owner/show-plan.ts'
@@ -59,6 +66,13 @@ export const OWNER_TOOLS: readonly AnyTool<'owner'>[] = [
   listInbox,
   answerAsk,
   showReport,
+  previewSchedule,
+  addSchedule,
+  listSchedules,
+  pauseSchedule,
+  resumeSchedule,
+  runSchedule,
+  removeSchedule,
   recall,
   remember,
   forget,

@@ -3,6 +3,7 @@ import type { Goals } from '../goals/goals.ts'
 import type { Health } from '../health.ts'
 import type { EventSource } from '../http/event-source.ts'
 import type { Inbox } from '../inbox/inbox.ts'
+import type { Schedules } from '../schedules/schedules.ts'
 import { getProof } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
@@ -10,6 +11,7 @@ export interface OwnerContextDeps {
   store: Store
   goals: Goals
   inbox: Inbox
+  schedules: Schedules
   events: EventSource
   health(): Promise<Omit<Health, 'url'>>
   memory(): OwnerContext['memory']
@@ -17,10 +19,11 @@ export interface OwnerContextDeps {
 
 /** What the owner's tools reach, from the daemon's own parts. */
 export function createOwnerContext(deps: OwnerContextDeps): OwnerContext {
-  const { store, goals, inbox, events } = deps
+  const { store, goals, inbox, schedules, events } = deps
   return {
     goals,
     inbox,
+    schedules,
     events,
     getProof: (id) => getProof(store.db, id as `proof_${string}`),
     async listProofs(limit) {

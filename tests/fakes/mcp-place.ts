@@ -9,6 +9,7 @@ import { createRunContexts } from '../../daemon/mcp/run-context.ts'
 import { openRunTokens } from '../../daemon/mcp/run-tokens.ts'
 import { createTokens } from '../../daemon/mcp/tokens.ts'
 import { createEventWriter } from '../../daemon/orchestrator/event-writer.ts'
+import { createStoreSchedules } from '../../daemon/schedules/store-schedules.ts'
 import { addGoal, addPlan, addRepository, addRun, addTask } from '../../daemon/store/rows.ts'
 import { createSqliteQueue } from '../../daemon/store/sqlite-queue.ts'
 import { openSqliteStore } from '../../daemon/store/sqlite-store.ts'
@@ -46,9 +47,21 @@ export async function openMcpPlace({ file = ':memory:', world, hasMemory = true,
   const closing = new AbortController()
   const tokens = createTokens({ store, world: theWorld })
   const runTokens = await openRunTokens(store)
+  // Real ones over the rows; their moments do not come.
+  const schedules = createStoreSchedules({
+    store,
+    queue,
+    world: theWorld,
+    ticker: { wake() {} },
+    watcher: { look: async () => '', refresh() {} },
+    deliver: async () => ({ outcome: 'ignored', firingId: null }),
+    knownAgents: () => ['pi'],
+    timezone: 'UTC',
+  })
   const owner: OwnerContext = {
     goals,
     inbox,
+    schedules,
     events,
     getProof: async (id) => {
       if (id !== 'proof_1') throw new Fault('proof_not_found', `There is no proof ${id}`)
@@ -105,6 +118,7 @@ export async function openMcpPlace({ file = ':memory:', world, hasMemory = true,
     writer,
     goals,
     inbox,
+    schedules,
     events,
     memory,
     tokens,

@@ -42,6 +42,13 @@ async function aDay() {
     source: { from: 'owner', ref: null },
     by: 'test',
   })
+  await place.schedules.add({
+    name: 'weekly',
+    when: { text: 'every monday at 9' },
+    goal: { text: 'Look at the issues' },
+  })
+  await place.schedules.add({ name: 'nightly', when: { text: 'every day at 3' }, goal: { text: 'Update packages' } })
+  await place.schedules.pause('nightly', 'test')
   return place
 }
 
@@ -91,6 +98,25 @@ const CALLS: Record<string, [input: object, words: string, data: object]> = {
     { ask: 1, answer: { choice: 'approve', by: 'mcp' } },
   ],
   show_report: [{ goal: '2' }, '# Goal 2', { file: '/reports/2.md' }],
+  preview_schedule: [
+    { when: 'every day at 8', text: 'Write the digest' },
+    'not kept: every day at 8',
+    { schedule: 0, timezone: 'UTC', text: 'Write the digest' },
+  ],
+  add_schedule: [
+    { when: 'every day at 8', text: 'Write the digest', name: 'digest', key: 'k' },
+    'Added. schedule 3 digest: every day at 8, active',
+    { schedule: 3, name: 'digest', state: 'active', last: null },
+  ],
+  list_schedules: [
+    {},
+    'schedule 1 weekly: every monday at 9, active',
+    { schedules: [{ name: 'weekly' }, { name: 'nightly' }] },
+  ],
+  pause_schedule: [{ schedule: 'weekly' }, 'schedule 1 weekly: every monday at 9, paused', { state: 'paused' }],
+  resume_schedule: [{ schedule: '2' }, 'schedule 2 nightly: every day at 3, active', { state: 'active' }],
+  run_schedule: [{ schedule: 'weekly' }, 'Fired. schedule 1 weekly', { schedule: 1, last: { state: 'due' } }],
+  remove_schedule: [{ schedule: 'weekly' }, 'schedule 1 weekly: every monday at 9, removed', { state: 'removed' }],
   recall: [{ query: 'which Redis' }, '[note_1]', { passages: [{ noteId: 'note_1', trusted: true }] }],
   remember: [{ text: 'The owner likes short names', kind: 'preference' }, 'Kept. (note_2)', { became: 'added' }],
   forget: [{ note: 'note_1' }, 'Forgotten: note_1', { forgotten: 'note_1' }],
@@ -178,6 +204,20 @@ test('a misspelt key is refused with the nearest there is', async () => {
   const result = await (await place.connect(TOKEN)).callTool({ name: 'add_goal', arguments: { text: 'x', brnch: 'y' } })
   expect([result.isError, wordsOf(result)]).toEqual([true, expect.stringContaining('did you mean "branch"?')])
   expect(place.goals.calls.some(([verb]) => verb === 'add')).toBe(false)
+})
+
+test('a schedule has one thing that sets it off', async () => {
+  await using place = await aDay()
+  const client = await place.connect(TOKEN)
+  for (const name of ['preview_schedule', 'add_schedule']) {
+    for (const when of [{}, { when: 'every day', afterGoal: '1' }]) {
+      const result = await client.callTool({ name, arguments: { ...when, text: 'x' } })
+      expect([result.isError, wordsOf(result)]).toEqual([true, expect.stringContaining('exactly one of when')])
+    }
+  }
+  const odd = await client.callTool({ name: 'add_schedule', arguments: { when: 'every blue moon', text: 'x' } })
+  expect([odd.isError, wordsOf(odd)]).toEqual([true, expect.stringContaining('blue moon')])
+  expect(await place.schedules.list({ state: 'all' })).toHaveLength(2)
 })
 
 test('the same key gives the same goal', async () => {
