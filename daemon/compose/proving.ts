@@ -1,0 +1,66 @@
+import { join } from 'node:path'
+import type { Goal } from '../../core/goal.ts'
+import { createLimiter } from '../orchestrator/limiter.ts'
+import type { Verify } from '../proof/prove-run.ts'
+import { createVerifier, type Verifier } from '../proof/verify.ts'
+import { getRepository } from '../store/rows.ts'
+import { createDependencyCache, type DependencyCache } from '../worktrees/dependency-cache.ts'
+import { createRepositories } from '../worktrees/git-repositories.ts'
+import { createRepositoryDesk, type RepositoryDesk } from '../worktrees/repository-desk.ts'
+import type { Ground } from './ground.ts'
+import type { Machine } from './machine.ts'
+
+/** Repositories, and how the daemon finds out for itself whether work is good. */
+export interface Proving {
+  desk: RepositoryDesk
+  dependencies: DependencyCache
+  verifier: Verifier
+  verify: Verify
+  /** Checks side by side are limited, whoever asked for them. */
+  limited: ReturnType<typeof createLimiter>
+  /** The owner's own checkout of a goal's repository, where there is one: set-up may copy files from it. */
+  ownerCheckout(goal: Goal): Promise<string | null>
+}
+
+export function createProving(
+  { config, paths, world, host, store }: Ground,
+  { sandbox, shell }: Machine,
+  parts: AsyncDisposableStack,
+): Proving {
+  const desk = parts.use(
+    createRepositoryDesk({
+      store,
+      world,
+      repositories: createRepositories({ world, ownerEnv: host.env }),
+      dir: paths.repositoriesDir,
+      workspacesDir: paths.workspacesDir,
+    }),
+  )
+  const dependencies = createDependencyCache({
+    world,
+    dir: join(paths.cacheDir, 'dependencies'),
+    stamp: `${process.version} ${host.path}`,
+  })
+  const verifier = createVerifier({
+    world,
+    sandbox,
+    dependencies,
+    dir: paths.verifyDir,
+    outputDir: paths.outputsDir,
+    shell,
+  })
+  const limited = createLimiter(config.checks.parallelMax)
+  const ownerCheckout = async (goal: Goal) => (await getRepository(store.db, goal.repositoryId)).path
+  return {
+    desk,
+    dependencies,
+    verifier,
+    limited,
+    ownerCheckout,
+    verify: ({ goal, ...input }, signal) =>
+      limited(signal, async () => {
+        const checkout = await ownerCheckout(goal)
+        return verifier.verify({ ...input, signal, ...(checkout === null ? {} : { ownerCheckout: checkout }) })
+      }),
+  }
+}
