@@ -37,8 +37,14 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
   return {
     async open(spec, hooks) {
       const log = world.log.child({ runId: spec.runId, agent: spec.profile.name })
-      const { argv, env } = prepareRun(deps, spec)
-      const owned = await startOwned({ table }, { argv, env, cwd: spec.worktree, runId: spec.runId })
+      const confined = await prepareRun(deps, spec, hooks)
+      const { argv, env } = confined
+      const owned = await startOwned({ table }, { argv, env, cwd: spec.worktree, runId: spec.runId }).catch(
+        async (error) => {
+          await confined[Symbol.asyncDispose]()
+          throw error
+        },
+      )
       const turns = createAcpTurns({ clock, log }, spec, hooks)
       const connection = connectAcp({
         clock,
@@ -55,6 +61,7 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
         owned.stdin.end()
         const left = await stopOwned({ clock, table }, owned, { graceMs })
         await connection.close()
+        await confined[Symbol.asyncDispose]()
         const { credentialFile } = spec.profile
         if (credentialFile !== null && spec.model === null) returnCredential(spec.home, deps.ownerHome, credentialFile)
         if (left.length > 0) log.error({ pids: left.map(({ pid }) => pid) }, 'agent processes cannot be ended')

@@ -1,4 +1,5 @@
 import type { FailureClass, Usage } from '../../core/run.ts'
+import type { AskHost } from '../sandbox/sandbox.ts'
 
 /**
  * Drives one external agent program through one session.
@@ -29,6 +30,10 @@ export interface AgentSpec {
   tmp: string
   /** What it may read although the sandbox hides it: the repository's git folder, so that `git diff` works. */
   readable?: readonly string[]
+  /** What it may write besides its worktree, HOME and TMPDIR: the declared effects of an `act` task. They exist. */
+  writable?: readonly string[]
+  /** Where it may connect to besides its model and its MCP servers (see Reach); `any`: everywhere, unwatched. */
+  hosts?: readonly string[] | 'any'
   /** Resume this one instead of starting another. */
   sessionId: string | null
   /** The model it talks to, if the profile takes one. */
@@ -56,6 +61,8 @@ export interface AgentHooks {
   /** Called once, before the program runs. */
   onSpawned(process: { pid: number; pidStart: string }): Promise<void>
   onUpdate(update: AgentUpdate): void
+  /** Asked about a host that `hosts` does not name, while the connection waits; without it such a host is refused. */
+  onHost?: AskHost
   /** The broker's answer to a permission request: the id of one of the options, or undefined to cancel. May take days. */
   onPermission(request: PermissionRequest, signal: AbortSignal): Promise<string | undefined>
 }

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { Fault } from '../../core/fault.ts'
-import type { Sandbox } from '../sandbox/sandbox.ts'
-import type { AgentSpec } from './agent.ts'
+import type { Confined, Sandbox } from '../sandbox/sandbox.ts'
+import type { AgentHooks, AgentSpec } from './agent.ts'
 import { shareCredential, writeHomeFiles } from './private-home.ts'
 import type { Programs } from './programs.ts'
 
@@ -20,10 +20,11 @@ export interface PrepareDeps {
  *
  * Faults: agent_unavailable where a program of it is not installed.
  */
-export function prepareRun(
+export async function prepareRun(
   deps: PrepareDeps,
   spec: AgentSpec,
-): { argv: [string, ...string[]]; env: Record<string, string> } {
+  hooks: Pick<AgentHooks, 'onHost'>,
+): Promise<Confined> {
   const { profile, home, worktree, tmp, model } = spec
   const [name, ...args] = profile.command
   const found = [name, ...(profile.programs ?? [])].map((wanted) => {
@@ -57,7 +58,7 @@ export function prepareRun(
   const gitFile = join(worktree, '.git')
   return deps.sandbox.confine([...found[0]!.argv, ...args], {
     cwd: worktree,
-    writable: [worktree, home, tmp, ...(credential ? [credential] : [])],
+    writable: [worktree, home, tmp, ...(credential ? [credential] : []), ...(spec.writable ?? [])],
     readable: [
       ...found.flatMap((program) => program.readable),
       ...deps.readable,
@@ -68,7 +69,21 @@ export function prepareRun(
       ...(lstatSync(gitFile, { throwIfNoEntry: false })?.isFile() ? [gitFile] : []),
     ],
     hidden: [],
-    network: 'host',
+    network:
+      spec.hosts === 'any'
+        ? 'host'
+        : { hosts: [...reachOf(spec), ...(spec.hosts ?? [])], ...(hooks.onHost ? { ask: hooks.onHost } : {}) },
     env,
   })
+}
+
+/** The model and the tools that a run was given are part of its reach, wherever they are. */
+function reachOf({ model, mcpServers }: Pick<AgentSpec, 'model' | 'mcpServers'>): string[] {
+  return [...(model ? [model.baseUrl] : []), ...mcpServers.map(({ url }) => url)].map(hostOf)
+}
+
+/** `http://127.0.0.1:4096/v1` → `127.0.0.1:4096`. */
+export function hostOf(url: string): string {
+  const { hostname, port, protocol } = new URL(url)
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
 }

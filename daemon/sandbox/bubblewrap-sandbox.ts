@@ -56,10 +56,11 @@ export function createBubblewrapSandbox(options: BubblewrapOptions): Sandbox {
     name: 'bubblewrap',
     words:
       'Agents and checks run under bubblewrap: they write only in their own worktree, HOME and TMPDIR, and see neither the Claw home nor any other home.',
-    confine(argv, confinement) {
+    async confine(argv, confinement) {
       return {
         argv: [options.program, ...flags(options, confinement), '--', ...argv],
         env: { ...confinement.env },
+        async [Symbol.asyncDispose]() {},
       }
     },
   }

@@ -45,7 +45,7 @@ export async function findSandbox(deps: { clock: Clock }, options: FindSandboxOp
     const help = await run([program, '--help'], env, 'help')
     const sandbox = createBubblewrapSandbox({ ...options, program, limitsScratch: help.tail.includes('--size') })
     const words = ['/bin/sh', '-c', 'touch "$1/inside" && ! touch "$2" 2>/dev/null', 'sh', probe, outside] as const
-    const confined = sandbox.confine([...words], {
+    await using confined = await sandbox.confine([...words], {
       cwd: probe,
       writable: [probe],
       readable: [],

@@ -5,6 +5,10 @@ export function createNoSandbox(because: string): Sandbox {
   return {
     name: 'none',
     words: `Agents and checks run unconfined (${because}): they can read and write whatever you can, Claw's own token included.`,
-    confine: (argv, confinement) => ({ argv: [...argv], env: { ...confinement.env } }),
+    confine: async (argv, confinement) => ({
+      argv: [...argv],
+      env: { ...confinement.env },
+      async [Symbol.asyncDispose]() {},
+    }),
   }
 }

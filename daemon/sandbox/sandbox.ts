@@ -14,10 +14,37 @@ export interface Confinement {
   readable: readonly string[]
   /** Absolute paths made invisible beside the standing ones (homes, the Claw home). */
   hidden: readonly string[]
-  /** `none`: a network of its own with nothing in it; `host`: the machine's. */
-  network: 'none' | 'host'
+  /** `none`: a network of its own with nothing in it; a reach: that and nothing else; `host`: the machine's. */
+  network: 'none' | 'host' | Reach
   /** The whole environment of the program; nothing is inherited. */
   env: Readonly<Record<string, string>>
+}
+
+/** Where a program may connect to. It is data: policy makes it, the sandbox keeps it. */
+export interface Reach {
+  /**
+   * `example.org`, `*.example.org` (below it, not itself), either with `:port`, an address, or `*`. An address of
+   * this machine's loopback is named with its port (`127.0.0.1:4096`) and answers inside under the same number;
+   * no pattern but such a one ever leads to the loopback.
+   */
+  hosts: readonly string[]
+  /** Asked about any other host while the connection waits; without it such a connection is refused. */
+  ask?: AskHost
+}
+
+export interface Host {
+  /** In lower case: a name, or an address without brackets. */
+  host: string
+  port: number
+}
+
+/** Resolves with the answer, and with words for the program where it is no. The signal: the connection was given up. */
+export type AskHost = (host: Host, signal: AbortSignal) => Promise<{ isAllowed: boolean; reason: string }>
+
+/** A command line that runs confined. What was opened for it is closed when it is disposed of, after its end. */
+export interface Confined extends AsyncDisposable {
+  argv: [string, ...string[]]
+  env: Record<string, string>
 }
 
 export interface Sandbox {
@@ -25,9 +52,6 @@ export interface Sandbox {
   readonly name: string
   /** One sentence for start-up and `doctor`: what it protects, or why it does not. */
   readonly words: string
-  /** The command line and environment to start instead. Pure: starts nothing. */
-  confine(
-    argv: readonly [string, ...string[]],
-    confinement: Confinement,
-  ): { argv: [string, ...string[]]; env: Record<string, string> }
+  /** The command line and environment to start instead. Starts no program. Faults: path_unsafe, sandbox_unavailable. */
+  confine(argv: readonly [string, ...string[]], confinement: Confinement): Promise<Confined>
 }

@@ -46,7 +46,7 @@ export function createCondition({ world, sandbox, path, readable, dir }: Conditi
       const repo = schedule.template.repo
       const isHere = repo?.startsWith('/') === true && (await stat(repo).catch(() => undefined))?.isDirectory() === true
       const cwd = isHere ? repo : work
-      const { argv, env } = sandbox.confine(['sh', '-c', condition.command], {
+      await using confined = await sandbox.confine(['sh', '-c', condition.command], {
         cwd,
         writable: [home, tmp, work],
         readable: [...readable, ...(isHere ? [repo] : [])],
@@ -63,7 +63,15 @@ export function createCondition({ world, sandbox, path, readable, dir }: Conditi
       })
       const end = await runCommand(
         { clock: world.clock },
-        { argv, env, cwd, runId: firing.id, timeoutMs: condition.secondsMax * 1_000, outputBytesMax: 0, signal },
+        {
+          argv: confined.argv,
+          env: confined.env,
+          cwd,
+          runId: firing.id,
+          timeoutMs: condition.secondsMax * 1_000,
+          outputBytesMax: 0,
+          signal,
+        },
       )
       if (end.aborted) throw signal.reason
       if (end.timedOut) {

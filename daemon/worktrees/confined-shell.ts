@@ -57,7 +57,7 @@ export function createConfinedShell(deps: ConfinedShellDeps): ConfinedShell {
     const argv: [string, ...string[]] = bash
       ? ['bash', '--noprofile', '--norc', '-eo', 'pipefail', '-c', options.command]
       : ['sh', '-ec', options.command]
-    const confined = sandbox.confine(argv, {
+    await using confined = await sandbox.confine(argv, {
       cwd: room.checkout,
       writable: [room.checkout, room.home, room.tmp, room.toolchain],
       readable: deps.readable,

@@ -96,7 +96,7 @@ describe.skipIf(!bubblewrapWorks).each(users)('bubblewrap, as %s', (user) => {
 
   let serial = 0
   async function inside(script: string, wishes: Partial<Confinement> = {}, stopAtFirstWord?: AbortController) {
-    const confined = sandbox.confine(['/bin/bash', '-c', script], {
+    await using confined = await sandbox.confine(['/bin/bash', '-c', script], {
       cwd: worktree,
       writable: [worktree, join(clawHome, 'home')],
       readable: [],
