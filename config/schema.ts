@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { Autonomy, Land } from '../core/goal.ts'
+import { ChannelConfig } from './channels.ts'
 
 /** An ACP program that Claw has no profile for. */
 export const CustomAgent = z.strictObject({
@@ -222,6 +223,10 @@ export const Config = z.strictObject({
         ),
     })
     .prefault({}),
+  channels: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, 'lower-case letters, digits and dashes'), ChannelConfig)
+    .default({})
+    .describe('Where people talk to Claw, by names of yours; `claw channel add` writes them.'),
   sandbox: z
     .strictObject({
       kind: z

@@ -60,6 +60,7 @@ type JsonSchema = {
   additionalProperties?: JsonSchema | boolean
   items?: JsonSchema
   anyOf?: JsonSchema[]
+  oneOf?: JsonSchema[]
   allOf?: JsonSchema[]
 }
 
@@ -80,7 +81,7 @@ export function knownKeys(schema: z.ZodType, path: readonly (string | number)[])
 }
 
 function alternatives(place: JsonSchema): JsonSchema[] {
-  const inner = [...(place.anyOf ?? []), ...(place.allOf ?? [])]
+  const inner = [...(place.anyOf ?? []), ...(place.oneOf ?? []), ...(place.allOf ?? [])]
   return inner.length === 0 ? [place] : [place, ...inner.flatMap(alternatives)]
 }
 

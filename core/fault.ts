@@ -67,6 +67,14 @@ export const FAULTS = {
   memory_locked: 'final',
   memory_unavailable: 'retry',
   embedder_unavailable: 'retry',
+  // channels and people
+  channel_not_found: 'final',
+  channel_refused: 'final',
+  channel_limited: 'retry',
+  channel_unavailable: 'retry',
+  person_not_found: 'final',
+  pairing_not_found: 'final',
+  role_refused: 'final',
   // set-up
   setup_failed: 'retry',
 } as const satisfies Record<string, 'retry' | 'final'>

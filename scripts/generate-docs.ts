@@ -40,6 +40,7 @@ type JsonSchema = {
   required?: string[]
   items?: JsonSchema
   anyOf?: JsonSchema[]
+  oneOf?: JsonSchema[]
 }
 
 /** For editors: `# yaml-language-server: $schema=…/docs/config.schema.json` on the first line of config.yaml. */
@@ -104,7 +105,14 @@ function configRows(schema: JsonSchema, path: string[], isRequired = false): Row
   const row = { path: path.join('.'), kind: kindOf(schema), initial, words: schema.description ?? '' }
   const table = schema.additionalProperties
   const inTable = typeof table === 'object' && table.properties ? configRows(table, [...path, '<name>']) : []
-  return [row, ...inTable]
+  const inKinds = typeof table === 'object' ? (table.oneOf ?? []).flatMap((kind) => kindRows(kind, path)) : []
+  return [row, ...inTable, ...inKinds]
+}
+
+/** The rows of one kind of a table whose values have a `kind`: `channels.<telegram>.token`. */
+function kindRows(schema: JsonSchema, path: string[]): Row[] {
+  const kind = String(schema.properties?.['kind']?.const)
+  return configRows(schema, [...path, `<${kind}>`]).filter((row) => !row.path.endsWith('.kind'))
 }
 
 function kindOf(schema: JsonSchema): string {
@@ -114,6 +122,7 @@ function kindOf(schema: JsonSchema): string {
   if (types.includes('array')) return `list of ${schema.items ? kindOf(schema.items) : 'any'}`
   if (types.includes('object')) {
     const { additionalProperties: table } = schema
+    if (typeof table === 'object' && table.oneOf) return 'table by `kind`'
     return typeof table === 'object' && !table.properties ? `table of ${kindOf(table)}` : 'table'
   }
   const words = types.map((type) => ({ integer: 'whole number', string: 'text', null: 'nothing' })[type] ?? type)

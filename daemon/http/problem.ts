@@ -65,6 +65,13 @@ export const STATUS = {
   memory_locked: 409,
   memory_unavailable: 503,
   embedder_unavailable: 503,
+  channel_not_found: 404,
+  channel_refused: 422,
+  channel_limited: 503,
+  channel_unavailable: 503,
+  person_not_found: 404,
+  pairing_not_found: 404,
+  role_refused: 403,
 } as const satisfies Record<FaultCode, number>
 
 export const Problem = z.object({
