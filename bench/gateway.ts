@@ -30,7 +30,8 @@ export async function measure(): Promise<Figure[]> {
   const gateway = parts.use(
     await openGateway({
       config: Config.parse({ model: { provider: 'openai-chat', model: 'm', baseUrl: server.url } }),
-      secrets: { env: {}, readFile: () => undefined },
+      secrets: { find: () => ({ missing: 'none here' }) },
+      env: {},
       store,
       world: { clock: systemClock, log: silentLog },
       traceDir: dir,

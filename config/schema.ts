@@ -29,7 +29,9 @@ export const ModelConfig = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('Where the key is: `env:NAME` or `file:/path`. Null: the provider’s usual variable.'),
+    .describe(
+      'Where the key is: `env:NAME`, `file:/path`, `keyring:service/account` or `systemd:NAME`. Null: the provider’s usual variable.',
+    ),
 })
 export type ModelConfig = z.infer<typeof ModelConfig>
 

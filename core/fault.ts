@@ -60,6 +60,9 @@ export const FAULTS = {
   provider_refused: 'final',
   provider_limited: 'retry',
   provider_unavailable: 'retry',
+  // secrets
+  secret_invalid: 'final',
+  secret_missing: 'final',
   // memory
   note_not_found: 'final',
   note_refused: 'final',

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Paths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import { newId } from '../core/id.ts'
+import { createRedactor } from '../core/redact.ts'
 import type { World } from '../core/world.ts'
 import { findModels } from './agents/models.ts'
 import { createMakeBackup, type MakeBackup } from './backup/make-backup.ts'
@@ -16,8 +17,7 @@ import { defineWorkflow, type WorktreeOf } from './compose/workflow.ts'
 import { createOwnerDesktop } from './desktop/owner-desktop.ts'
 import { createProgramDesktop } from './desktop/program-desktop.ts'
 import { createExamine, type Examine } from './doctor/examine.ts'
-import { type Gateway, openGateway } from './gateway/gateway.ts'
-import { withoutKey } from './gateway/headers.ts'
+import { openGateway } from './gateway/gateway.ts'
 import { defaultModelOf } from './gateway/upstreams.ts'
 import type { Goals } from './goals/goals.ts'
 import { goalNamed } from './goals/names.ts'
@@ -41,6 +41,9 @@ import { readOutput } from './proof/read-output.ts'
 import { readMetrics } from './read-metrics.ts'
 import { createScheduling } from './schedules/create-scheduling.ts'
 import type { Schedules } from './schedules/schedules.ts'
+import { createHostSecrets, readSecretFile } from './secrets/host-secrets.ts'
+import { readKeyring } from './secrets/read-keyring.ts'
+import { createRunProgram } from './secrets/run-program.ts'
 import { costSheet } from './store/ledger-rows.ts'
 import { getProof, latestEvent, listEvents } from './store/rows.ts'
 import { createSqliteQueue } from './store/sqlite-queue.ts'
@@ -113,21 +116,27 @@ export async function createDaemon({
 
   await using parts = new AsyncDisposableStack()
   const store = parts.use(openSqliteStore(paths.databaseFile))
-  const secrets = {
+  const secrets = createHostSecrets({
     env: host.env,
-    readFile: (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined),
-  }
+    readFile: readSecretFile,
+    run: createRunProgram(host.env),
+    platform: host.platform,
+    clock: world.clock,
+  })
+  const redactor = createRedactor(secrets.known)
+  await readKeyring(secrets, config, world)
   const later = (work: (tx: Tx) => Promise<void>) =>
     void store.transaction(work).catch((err) => world.log.error({ err }, 'word of the gateway was not passed on'))
   // It outlives the queue: what runs is stopped while its model still answers.
-  const gateway: Gateway = parts.use(
+  const gateway = parts.use(
     await openGateway({
       config,
       secrets,
+      env: host.env,
       store,
       world,
       traceDir: join(paths.stateDir, 'traces'),
-      redact: (text) => gateway.secrets().reduce(withoutKey, text),
+      redact: redactor.text,
       hooks: {
         onLimit: ({ goalId }) => goalId && later((tx) => send(queue, tx, 'advance', goalId)),
         onResumed: () => later((tx) => send(queue, tx, 'dispatch', 'all')),
@@ -148,6 +157,7 @@ export async function createDaemon({
     world,
     host,
     secrets,
+    redactor,
     store,
     queue,
     gateway,
@@ -281,7 +291,7 @@ export async function createDaemon({
       const runOf = createRunContexts({ store, world, inbox, events, memory: () => undefined })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
-    secrets: () => gateway.secrets(),
+    secrets: secrets.known,
     async start() {
       await verifier.sweep()
       await desk.sweep()

@@ -10,7 +10,7 @@ import { mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import pino from 'pino'
 import { toWords } from '../core/log-line.ts'
-import { redact } from '../core/redact.ts'
+import { createRedactor } from '../core/redact.ts'
 import type { Log } from '../core/world.ts'
 
 export interface LogOptions {
@@ -40,6 +40,7 @@ const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export async function openLog(options: LogOptions): Promise<OpenLog> {
   const { file, level, secrets, people, bytesMax = Number.POSITIVE_INFINITY, filesMax = 5 } = options
   mkdirSync(dirname(file), { recursive: true })
+  const redactor = createRedactor(secrets)
   let out = openFile(file)
   /** Put aside, with lines that are still being written. */
   const closing = new Set<typeof out>()
@@ -57,7 +58,7 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
     {
       write(line: string) {
         if (LEVELS.findIndex((name) => line.startsWith(`{"level":"${name}"`)) < least) return
-        const clean = redact(line, secrets())
+        const clean = redactor.text(line)
         if (isOpen) {
           if (bytes > 0 && bytes + Buffer.byteLength(clean) > bytesMax) turnOver()
           bytes += Buffer.byteLength(clean)

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../../config/schema.ts'
-import { findModel, KEY_VARIABLES, type Secrets } from '../brain/find-model.ts'
+import { type FindSecret, findModel, KEY_VARIABLES } from '../brain/find-model.ts'
 import type { ModelAccess } from './agent.ts'
 
 const BASE_URLS = {
@@ -18,15 +18,20 @@ const APIS = {
 } as const satisfies Record<ModelConfig['provider'], readonly ModelAccess['api'][]>
 
 /** Every way in which a model can be reached here: the configured one, or one per key in the environment. */
-export function findModels(wanted: ModelConfig | null, secrets: Secrets): ModelAccess[] {
+export function findModels(wanted: ModelConfig | null, secrets: FindSecret): ModelAccess[] {
   const providers = wanted ? [wanted.provider] : (['anthropic', 'openai', 'google'] as const)
   return providers.flatMap((provider) => {
-    const onlyIts = wanted
-      ? secrets
-      : { ...secrets, env: Object.fromEntries(KEY_VARIABLES[provider].map((name) => [name, secrets.env[name]])) }
-    const found = findModel(wanted, onlyIts)
+    const found = findModel(wanted, wanted ? secrets : onlyKeysOf(KEY_VARIABLES[provider], secrets))
     if (!('model' in found)) return []
     const { model, key, baseUrl = BASE_URLS[provider] } = found.model
     return APIS[provider].map((api) => ({ api, baseUrl, key, model }))
   })
+}
+
+/** As if no other provider's key were in the environment. */
+function onlyKeysOf(variables: readonly string[], secrets: FindSecret): FindSecret {
+  const references = variables.map((name) => `env:${name}`)
+  return {
+    find: (reference) => (references.includes(reference) ? secrets.find(reference) : { missing: 'not its own' }),
+  }
 }

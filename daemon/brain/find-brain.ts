@@ -8,7 +8,7 @@
 import type { ModelConfig } from '../../config/schema.ts'
 import { nearest } from '../../core/fault.ts'
 import type { ModelBrainConfig } from './brain-wire.ts'
-import { findModel, type Secrets } from './find-model.ts'
+import { type FindSecret, findModel } from './find-model.ts'
 
 export type BrainChoice =
   | { use: 'model'; model: ModelBrainConfig }
@@ -23,7 +23,7 @@ export interface BrainWishes {
 }
 
 /** @param agents names of the agents that are installed and can work here, best first */
-export function findBrain(wishes: BrainWishes, secrets: Secrets, agents: readonly string[]): BrainChoice {
+export function findBrain(wishes: BrainWishes, secrets: FindSecret, agents: readonly string[]): BrainChoice {
   const { model, agent } = wishes.brain
   if (model === null && agent !== null) {
     if (agents.includes(agent)) return { use: 'agent', agent }

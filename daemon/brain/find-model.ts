@@ -1,17 +1,13 @@
 /**
- * Which model, where, and with which key. Pure: keys and key files are handed in.
+ * Which model, where, and with which key. Keys are looked up by reference in what is handed in.
  *
  * Used for the brain and for the agents that take a model, so that both read the same config alike.
  */
 import type { ModelConfig } from '../../config/schema.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { ModelBrainConfig } from './brain-wire.ts'
 
-export interface Secrets {
-  /** Environment variables of the daemon's. */
-  env: Readonly<Record<string, string | undefined>>
-  /** The text of a key file; undefined where it cannot be read. */
-  readFile(path: string): string | undefined
-}
+export type FindSecret = Pick<Secrets, 'find'>
 
 export type ModelFound = { model: ModelBrainConfig } | { missing: string }
 
@@ -33,7 +29,7 @@ export const MODEL_DEFAULTS = {
 } as const satisfies Partial<Record<Provider, string>>
 
 /** The model that the config names; null: the first provider whose key is in the environment. */
-export function findModel(wanted: ModelConfig | null, secrets: Secrets): ModelFound {
+export function findModel(wanted: ModelConfig | null, secrets: FindSecret): ModelFound {
   if (wanted) return findNamed(wanted, secrets)
   for (const provider of ['anthropic', 'openai', 'google'] as const) {
     const key = findInEnv(KEY_VARIABLES[provider], secrets)
@@ -42,7 +38,7 @@ export function findModel(wanted: ModelConfig | null, secrets: Secrets): ModelFo
   return { missing: 'no model is configured, and no key of a known provider is in the environment' }
 }
 
-function findNamed(wanted: ModelConfig, secrets: Secrets): ModelFound {
+function findNamed(wanted: ModelConfig, secrets: FindSecret): ModelFound {
   const key = findKey(wanted, secrets)
   if (typeof key !== 'string') return key
   const { provider, model, baseUrl } = wanted
@@ -52,7 +48,7 @@ function findNamed(wanted: ModelConfig, secrets: Secrets): ModelFound {
 /** The key that a config refers to, as it is now; else what is missing, in words. */
 export function findKey(
   { key, provider, baseUrl }: Pick<ModelConfig, 'key' | 'provider' | 'baseUrl'>,
-  secrets: Secrets,
+  secrets: FindSecret,
 ): string | { missing: string } {
   if (key === null) {
     const names = KEY_VARIABLES[provider]
@@ -61,15 +57,9 @@ export function findKey(
     if (found === undefined && baseUrl !== null) return 'none'
     return found ?? { missing: `the model ${provider} is configured, and ${names[0]} is not set` }
   }
-  const [, kind, rest = ''] = /^(env|file):(.+)$/.exec(key) ?? []
-  if (kind === 'env') return findInEnv([rest], secrets) ?? { missing: `${rest} is not set` }
-  if (kind === 'file') {
-    const text = secrets.readFile(rest)?.trim()
-    return text || { missing: `the key file ${rest} cannot be read or is empty` }
-  }
-  return { missing: 'the key in the config is neither `env:NAME` nor `file:/path`' }
+  return secrets.find(key)
 }
 
-function findInEnv(names: readonly string[], { env }: Secrets): string | undefined {
-  return names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== '')
+function findInEnv(names: readonly string[], secrets: FindSecret): string | undefined {
+  return names.map((name) => secrets.find(`env:${name}`)).find((value) => typeof value === 'string')
 }

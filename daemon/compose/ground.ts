@@ -1,13 +1,14 @@
 import type { Paths } from '../../config/paths.ts'
 import type { Config } from '../../config/schema.ts'
+import type { Redactor } from '../../core/redact.ts'
 import type { World } from '../../core/world.ts'
-import type { Secrets } from '../brain/find-model.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Host } from '../host.ts'
 import type { StoreInbox } from '../inbox/store-inbox.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import type { RunRegistry } from '../orchestrator/run-registry.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Store } from '../store/store.ts'
 
@@ -20,6 +21,8 @@ export interface Ground {
   world: World
   host: Host
   secrets: Secrets
+  /** The one that takes secrets out of all that leaves. */
+  redactor: Redactor
   store: Store
   queue: Queue
   gateway: Gateway

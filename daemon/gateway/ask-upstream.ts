@@ -1,9 +1,10 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
+import { redact } from '../../core/redact.ts'
 import type { Tokens } from '../../core/spend.ts'
 import type { World } from '../../core/world.ts'
 import { WIRES } from './find-call.ts'
-import { flat, toCaller, toProvider, withoutKey } from './headers.ts'
+import { flat, toCaller, toProvider } from './headers.ts'
 import type { Reservation } from './meter.ts'
 import { readProviderLimit } from './provider-limit.ts'
 import { type ModelCall, mustAskForUsage, outgoing } from './read-request.ts'
@@ -103,14 +104,14 @@ export function createAskUpstream({
       const cost = !isSent || NEVER_ARRIVED.has(code) || IS_TLS.test(code) ? 'void' : 'estimated'
       reservation?.settle(cost, request.bound, null)
       if (signal.aborted) return { do: 'gone' }
-      return { do: 'failed', words: withoutKey(message || code, key), answer: undefined }
+      return { do: 'failed', words: redact(message || code, [key]), answer: undefined }
     }
     const status = answer.statusCode ?? 0
     if (status >= 200 && status < 300) return pass(attempt, answer, status)
     return refused(attempt, answer, status)
 
     async function refused(of: Attempt, from: IncomingMessage, was: number): Promise<Asked> {
-      const text = withoutKey(await readSome(from), key)
+      const text = redact(await readSome(from), [key])
       reservation?.settle('void', request.bound, was)
       if (signal.aborted) return { do: 'gone' }
       const { 'content-length': _, 'content-encoding': __, ...headers } = flat(toCaller(from.headers) as never)

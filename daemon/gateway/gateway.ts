@@ -7,7 +7,7 @@ import type { Tokens } from '../../core/spend.ts'
 import type { World } from '../../core/world.ts'
 import type { ModelAccess } from '../agents/agent.ts'
 import type { ModelBrainConfig } from '../brain/brain-wire.ts'
-import type { Secrets } from '../brain/find-model.ts'
+import type { FindSecret } from '../brain/find-model.ts'
 import { listUpstreamRows } from '../store/ledger-rows.ts'
 import { addEvent } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -45,8 +45,6 @@ export interface Gateway extends AsyncDisposable {
   upstreams(): UpstreamState[]
   /** Undefined where it, or one that stands in for it, may be asked now. */
   pausedUntil(upstream: string): number | undefined
-  /** Keys of providers: values that must never leave. */
-  secrets(): string[]
   /** Resolves when all that was spent so far stands in the ledger. */
   flush(): Promise<void>
 }
@@ -72,7 +70,9 @@ export interface UpstreamState {
 
 export interface GatewayDeps {
   config: Pick<Config, 'model' | 'brain' | 'upstreams' | 'gateway' | 'limits' | 'prices'>
-  secrets: Secrets
+  secrets: FindSecret
+  /** For a proxy of the owner's. */
+  env: Readonly<Record<string, string | undefined>>
   store: Store
   world: World
   /** Where traces go, if there are any. */
@@ -96,7 +96,7 @@ const REQUEST_MAX_MS = 5 * 60 * SECOND
 const CLOSE_GRACE_MS = 2 * SECOND
 
 export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
-  const { config, secrets, store, world, hooks } = deps
+  const { config, secrets, env, store, world, hooks } = deps
   const log = world.log.child({ part: 'gateway' })
   const own: World = { clock: world.clock, log }
   const upstreams = listUpstreams(config, secrets)
@@ -133,7 +133,7 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
     })
     gates.set(name, parts.use(gate))
   }
-  const ask = parts.use(createAskUpstream({ world: own, proxyEnv: secrets.env }))
+  const ask = parts.use(createAskUpstream({ world: own, proxyEnv: env }))
   const tracer = config.gateway.traces
     ? createTracer({
         world: own,
@@ -281,14 +281,9 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
       const pauses = candidates.map((one) => gates.get(one.name)!.pausedUntil())
       return pauses.length === 0 || pauses.includes(undefined) ? undefined : Math.min(...(pauses as number[]))
     },
-    secrets: () => upstreams.flatMap((one) => onlyKey(one.findKey())),
     flush: () => ledger.flush(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-function onlyKey(key: string | { missing: string }): string[] {
-  return typeof key === 'string' && key !== 'none' ? [key] : []
 }
 
 function stateOf(upstream: ReturnType<typeof listUpstreams>[number], gate: OpenGate): UpstreamState {

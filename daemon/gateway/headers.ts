@@ -73,10 +73,3 @@ export function flat(headers: IncomingHttpHeaders): Record<string, string> {
   }
   return one
 }
-
-/** Takes a key out of a text, as it is and in the ways it is usually written. */
-export function withoutKey(text: string, key: string): string {
-  if (key.length < 6) return text
-  const forms = [key, encodeURIComponent(key), Buffer.from(key).toString('base64'), JSON.stringify(key).slice(1, -1)]
-  return forms.reduce((clean, form) => clean.replaceAll(form, '[key]'), text)
-}

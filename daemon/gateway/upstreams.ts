@@ -2,7 +2,7 @@ import type { Config, ModelConfig } from '../../config/schema.ts'
 import { Fault, nearest } from '../../core/fault.ts'
 import type { ModelAccess } from '../agents/agent.ts'
 import { withVersion } from '../agents/profiles/model-url.ts'
-import { findKey, KEY_VARIABLES, MODEL_DEFAULTS, type Secrets } from '../brain/find-model.ts'
+import { type FindSecret, findKey, KEY_VARIABLES, MODEL_DEFAULTS } from '../brain/find-model.ts'
 import type { Api } from './wire.ts'
 
 /** A server of models, as the gateway uses it. */
@@ -47,7 +47,7 @@ const PLAIN = { models: {}, fallbacks: [], parallelMax: 128, streamUsage: true }
  */
 export function listUpstreams(
   config: Pick<Config, 'model' | 'brain' | 'upstreams'>,
-  secrets: Secrets,
+  secrets: FindSecret,
 ): readonly Upstream[] {
   const named = Object.entries(config.upstreams)
   const derived: [string, Parameters<typeof make>[1]][] = []
@@ -55,7 +55,8 @@ export function listUpstreams(
   if (!config.model && named.length === 0) {
     for (const provider of ['anthropic', 'openai', 'google'] as const) {
       const upstream = { ...PLAIN, provider, model: MODEL_DEFAULTS[provider], baseUrl: null, key: null }
-      if (KEY_VARIABLES[provider].some((name) => secrets.env[name]?.trim())) derived.push([provider, upstream])
+      if (KEY_VARIABLES[provider].some((name) => typeof secrets.find(`env:${name}`) === 'string'))
+        derived.push([provider, upstream])
     }
   }
   const last: typeof derived = config.brain.model ? [['brain', { ...PLAIN, ...config.brain.model }]] : []
@@ -80,7 +81,7 @@ function make(
     parallelMax: number
     streamUsage: boolean
   },
-  secrets: Secrets,
+  secrets: FindSecret,
 ): Upstream {
   const { key, baseUrl, ...rest } = of
   const own = BASE_URLS[of.provider]

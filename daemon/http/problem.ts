@@ -59,6 +59,8 @@ export const STATUS = {
   provider_limited: 503,
   provider_unavailable: 503,
   setup_failed: 500,
+  secret_invalid: 422,
+  secret_missing: 422,
   note_not_found: 404,
   note_refused: 422,
   note_too_large: 413,

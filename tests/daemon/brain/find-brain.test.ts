@@ -2,14 +2,15 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { isFault } from '../../../core/fault.ts'
 import { type BrainWishes, findBrain } from '../../../daemon/brain/find-brain.ts'
-import type { Secrets } from '../../../daemon/brain/find-model.ts'
 import { createNoBrain } from '../../../daemon/brain/no-brain.ts'
+import type { Secrets } from '../../../daemon/secrets/secrets.ts'
+import { aHostSecrets } from '../../fakes/host-secrets.ts'
 
 const nothing: BrainWishes = { brain: { model: null, agent: null }, model: null }
 const model = { provider: 'openai-chat', model: 'qwen', baseUrl: null, key: null } as const
 
 function secrets(env: Record<string, string>, files: Record<string, string> = {}): Secrets {
-  return { env, readFile: (path) => files[path] }
+  return aHostSecrets({ env, files })
 }
 
 test('without a wish, the first provider with a key in the environment thinks', () => {

@@ -10,6 +10,7 @@ import type { Caller } from '../../../daemon/gateway/run-tokens.ts'
 import { addGoal, addRepository, listEvents } from '../../../daemon/store/rows.ts'
 import { openSqliteStore } from '../../../daemon/store/sqlite-store.ts'
 import type { Store } from '../../../daemon/store/store.ts'
+import { aHostSecrets } from '../../fakes/host-secrets.ts'
 import type { Script } from '../../model-server/exchange.ts'
 import { startModelServer } from '../../model-server/model-server.ts'
 
@@ -58,7 +59,8 @@ export async function openRoom(options: RoomOptions = {}) {
   const open = () =>
     openGateway({
       config: readConfig(yaml, 'config.yaml', {}),
-      secrets: { env: { PROVIDER_KEY }, readFile: () => undefined },
+      secrets: aHostSecrets({ env: { PROVIDER_KEY } }),
+      env: {},
       store,
       world: { clock: options.clock ?? systemClock, log: options.log ?? silentLog },
       traceDir: join(dir, 'traces'),

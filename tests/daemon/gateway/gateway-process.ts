@@ -8,7 +8,8 @@ import { openSqliteStore } from '../../../daemon/store/sqlite-store.ts'
 const [file = '', url = ''] = process.argv.slice(2)
 const gateway = await openGateway({
   config: readConfig(`model: {provider: openai-chat, model: scripted-model, baseUrl: "${url}"}`, 'c', {}),
-  secrets: { env: {}, readFile: () => undefined },
+  secrets: { find: () => ({ missing: 'none here' }) },
+  env: {},
   store: openSqliteStore(file),
   world: { clock: systemClock, log: silentLog },
   traceDir: '',

@@ -170,7 +170,8 @@ test('a pause outlives the daemon', async () => {
   const { systemClock } = await import('../../../core/clock.ts')
   await using later = await openGateway({
     config: readConfig('model: {provider: openai-chat, model: m, baseUrl: "http://127.0.0.1:1"}', 'c', {}),
-    secrets: { env: {}, readFile: () => undefined },
+    secrets: { find: () => ({ missing: 'none here' }) },
+    env: {},
     store: room.store,
     world: { clock: systemClock, log: silentLog },
     traceDir: room.dir,
@@ -238,7 +239,7 @@ test('what the provider says of a wrong request reaches the caller, without the 
   using granted = room.grant()
   const response = await chat(granted)
   expect(response.status).toBe(400)
-  expect(await response.json()).toEqual({ error: { message: 'bad, [key] said so', type: 'invalid_request_error' } })
+  expect(await response.json()).toEqual({ error: { message: 'bad, [secret] said so', type: 'invalid_request_error' } })
 })
 
 test('a provider that refuses our key is not quoted', async () => {
