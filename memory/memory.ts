@@ -10,6 +10,8 @@ import type { Note, NoteId, NoteKind, NoteSource, Scope } from './note.ts'
  * when nothing is there, `get…` throws `note_not_found`.
  */
 export interface Memory extends AsyncDisposable {
+  /** The notes folder. */
+  readonly folder: string
   /**
    * Keeps something. Says what became of it: nearly the same text is merged, the same
    * subject and attribute supersedes (reversibly), recalled text and noise are refused.
@@ -24,6 +26,17 @@ export interface Memory extends AsyncDisposable {
   /** By id, by the start of one, or by path. @throws note_not_found */
   getNote(idOrPath: string): Promise<Note>
   listNotes(filter?: NoteFilter): NoteSummary[]
+  /** How many notes there are of each kind in each scope. */
+  holds(): Held[]
+  /** The file as it stands, for an editor. @throws note_not_found */
+  readText(idOrPath: string): Promise<NoteFile>
+  /**
+   * Puts the owner's text in the place of the whole file.
+   *
+   * @param hash of the text that was edited; nothing is written over what came in between
+   * @throws note_not_found, note_refused, input_invalid when the head makes no sense
+   */
+  replaceText(id: NoteId, text: string, hash: string): Promise<Note>
   /** Newest first. */
   history(id: NoteId): Promise<NoteVersion[]>
   /** Brings an earlier text back, also of a note that was forgotten. */
@@ -35,6 +48,8 @@ export interface Memory extends AsyncDisposable {
   profile(scopes: readonly Scope[]): Promise<Profile>
 
   status(): Promise<MemoryStatus>
+  /** The little of it that is known without asking the index. */
+  glance(): { notes: number; behind: number; embeddings: string }
   /** What the owner may want to look at: broken heads, twins, untrusted orders, contradictions, what is too large. */
   audit(): Promise<Finding[]>
   /** Rebuilds the index from the files. Recall goes on meanwhile, with what there is. */
@@ -52,6 +67,21 @@ export interface Memory extends AsyncDisposable {
   vectorsSettled(): Promise<void>
   /** Loads (or fetches) the embedding model now. @throws embedder_unavailable */
   loadModel(): Promise<{ name: string; dimensions: number }>
+}
+
+export interface Held {
+  scope: Scope
+  kind: NoteKind
+  notes: number
+  /** Those among them that hold no longer. */
+  past: number
+}
+
+export interface NoteFile {
+  note: Note
+  /** Head and body. */
+  text: string
+  hash: string
 }
 
 export interface NoteDraft {

@@ -1,7 +1,7 @@
 import type { Engine } from './engine/engine.ts'
 import type { SelfTest } from './memory.ts'
 import type { Catalog } from './notes/catalog.ts'
-import type { Sync } from './sync.ts'
+import type { Sync } from './sync/sync.ts'
 
 /**
  * Asks whether the index holds what the files say, and mends it where it does not.

@@ -3,7 +3,7 @@ import type { FeatureExtractionPipeline } from '@huggingface/transformers'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Embedder, EmbedderFacts, EmbedderSettings } from './embedder.ts'
 import { weightOf } from './embedder.ts'
-import { fetchModel, findModel } from './model-files.ts'
+import { fetchModel, findModel, missingModel } from './model-files.ts'
 
 type LocalSettings = Extract<EmbedderSettings, { kind: 'local' }>
 
@@ -25,15 +25,7 @@ export function createLocalEmbedder(
     const place =
       (await findModel(settings)) ??
       (settings.mayDownload ? await fetchModel(settings, onProgress).then(() => findModel(settings)) : undefined)
-    if (!place) {
-      throw new Fault(
-        'embedder_unavailable',
-        `the model ${settings.model} (${settings.dtype}) is not on this machine`,
-        {
-          hint: 'Allow it to be fetched, or name a folder that holds it.',
-        },
-      )
-    }
+    if (!place) throw missingModel(settings)
     const { pipeline, env } = await import('@huggingface/transformers').catch((cause: unknown) => {
       throw new Fault('embedder_unavailable', '@huggingface/transformers is not installed', {
         cause,

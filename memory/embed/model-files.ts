@@ -63,6 +63,12 @@ export async function findModel(settings: LocalSettings): Promise<ModelPlace | u
   return undefined
 }
 
+export function missingModel({ model, dtype }: LocalSettings): Fault {
+  return new Fault('embedder_unavailable', `the model ${model} (${dtype}) is not on this machine`, {
+    hint: 'Allow it to be fetched, or name a folder that holds it.',
+  })
+}
+
 /**
  * Fetches a model from the hub, each file whole, with its length and, where the hub names it, its digest checked.
  * Killed half-way it leaves nothing that looks like a model.

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Fault } from '../../core/fault.ts'
-import type { World } from '../../core/world.ts'
 import type { ImportPreview, ImportResult, NoteDraft } from '../memory.ts'
 import type { Note, Scope } from '../note.ts'
 import { readChatExport } from './chat-export.ts'
@@ -15,7 +14,6 @@ import { readMarkdownFolder } from './markdown-folder.ts'
  * same import twice adds nothing, also when the owner has edited or moved the notes since.
  */
 export interface ImportDeps {
-  world: World
   /** Tags of everything imported before. */
   known(): Set<string>
   add(draft: NoteDraft): Promise<Note>

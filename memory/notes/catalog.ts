@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import type { NoteFilter, NoteSummary } from '../memory.ts'
-import type { Note } from '../note.ts'
+import type { Held, NoteFilter, NoteSummary } from '../memory.ts'
+import type { Note, NoteKind, Scope } from '../note.ts'
 import { isSuperseded } from '../note.ts'
 
 /**
@@ -18,6 +18,7 @@ export interface Catalog extends Disposable {
   put(row: NewFileRow): void
   remove(path: string): void
   list(filter: NoteFilter, now: number): NoteSummary[]
+  holds(now: number): Held[]
   /** Preferences and pinned notes that hold. */
   standing(scopes: readonly string[], now: number): NoteSummary[]
   /** Tags in use that start so. */
@@ -168,6 +169,21 @@ export function openCatalog(file: string): Catalog {
         out.push({ ...note, path, past, problem })
       }
       return out
+    },
+    holds(now) {
+      const rows = db
+        .prepare(
+          `SELECT scope, kind, count(*) AS notes,
+                  total(json_extract(head, '$.supersededBy') IS NOT NULL OR julianday(json_extract(head, '$.validTo')) <= julianday(?)) AS past
+             FROM file WHERE skipped IS NULL GROUP BY scope, kind ORDER BY scope, kind`,
+        )
+        .all(new Date(now).toISOString())
+      return rows.map((row) => ({
+        scope: row['scope'] as Scope,
+        kind: row['kind'] as NoteKind,
+        notes: Number(row['notes']),
+        past: Number(row['past'] ?? 0),
+      }))
     },
     standing(scopes, now) {
       const rows = db
