@@ -23,6 +23,8 @@ export interface Paths {
   workspacesDir: string
   reportsDir: string
   notesDir: string
+  /** The index of the notes, and fetched models: all of it can be made again. */
+  memoryDir: string
   /** Archives that `claw backup` and the daily one make. */
   backupsDir: string
   logsDir: string
@@ -58,6 +60,7 @@ export function pathsIn(home: string): Paths {
     workspacesDir: join(home, 'workspaces'),
     reportsDir: join(home, 'reports'),
     notesDir: join(home, 'notes'),
+    memoryDir: join(home, 'memory'),
     backupsDir: join(home, 'backups'),
     logsDir: join(home, 'logs'),
   }

@@ -175,6 +175,76 @@ export const Config = z.strictObject({
       review: z.boolean().default(true).describe('Whether a fresh model reads each change besides the checks.'),
     })
     .prefault({}),
+  memory: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether notes are kept, recalled, and given to plans and agents.'),
+      learn: z
+        .boolean()
+        .default(true)
+        .describe('Whether what a goal taught is written down when it ends: set-up, flaky checks, lessons.'),
+      folder: z
+        .string()
+        .regex(/^(\/|~\/)/, 'an absolute path, or one that starts with ~/')
+        .nullable()
+        .default(null)
+        .describe('Where your notes lie, a folder of Markdown; null: `notes` in the Claw home.'),
+      model: z
+        .string()
+        .min(1)
+        .nullable()
+        .default('Xenova/all-MiniLM-L6-v2')
+        .describe(
+          'The embedding model: a folder that holds it, or its name on the hub; null: recall goes by words alone.',
+        ),
+      dtype: z.enum(['fp32', 'fp16', 'q8', 'q4']).default('q8').describe('The precision of the model’s weights.'),
+      download: z
+        .boolean()
+        .default(false)
+        .describe('Whether the model is fetched by itself, once, when it is nowhere on this machine.'),
+      hubUrl: z.string().url().nullable().default(null).describe('Another place to fetch it from than huggingface.co.'),
+      endpoint: z
+        .strictObject({
+          url: z.string().url().describe('Up to and without `/embeddings`; what is embedded is sent there.'),
+          model: z.string().min(1).describe('The model, in the endpoint’s spelling.'),
+          key: z.string().nullable().default(null).describe('Where the key is: `env:NAME` or `file:/path`.'),
+        })
+        .nullable()
+        .default(null)
+        .describe('An OpenAI-compatible server of embeddings, in place of a model on this machine.'),
+      weight: z
+        .number()
+        .min(0)
+        .max(2)
+        .nullable()
+        .default(null)
+        .describe('How much vectors count beside words; null: what was measured for the model.'),
+      threads: z.int().min(1).max(64).default(2).describe('Threads that the model may use.'),
+      index: z
+        .enum(['auto', 'lance', 'sqlite'])
+        .default('auto')
+        .describe('What the notes are searched with; auto: LanceDB where it works, else SQLite, which has no vectors.'),
+      idleSeconds: z
+        .int()
+        .min(1)
+        .max(86_400)
+        .default(60)
+        .describe('Index and model are let go of when nobody asked for so long.'),
+      indexMaxMb: z
+        .int()
+        .positive()
+        .nullable()
+        .default(null)
+        .describe('An index that is larger is complained about; null: in proportion to the notes.'),
+      profileTokensMax: z
+        .int()
+        .min(100)
+        .max(50_000)
+        .default(2_000)
+        .describe('Room for your standing preferences, which are always given; what does not fit is named.'),
+      planTokensMax: z.int().min(0).max(50_000).default(3_000).describe('Room for what is recalled for a plan.'),
+      runTokensMax: z.int().min(0).max(50_000).default(1_200).describe('Room for what is recalled for an agent.'),
+    })
+    .prefault({}),
   limits: z
     .strictObject({
       dayUsdMax: usdMax.describe('US dollars per day, over all goals, before you are asked.'),

@@ -67,6 +67,7 @@ export const FAULTS = {
   note_not_found: 'final',
   note_refused: 'final',
   note_too_large: 'final',
+  memory_off: 'final',
   memory_locked: 'final',
   memory_unavailable: 'retry',
   embedder_unavailable: 'retry',

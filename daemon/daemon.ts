@@ -29,8 +29,10 @@ import type { EventSource } from './http/event-source.ts'
 import type { ReadMetrics } from './http/metrics.ts'
 import { createStoreInbox } from './inbox/store-inbox.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
+import { createNotesForTools } from './mcp/notes-for-tools.ts'
 import { openRunTokens } from './mcp/run-tokens.ts'
 import { createTokens, type Tokens } from './mcp/tokens.ts'
+import { createMemoryDoor, type MemoryDoor, notesDirOf } from './memory/open-memory.ts'
 import { createEventWriter } from './orchestrator/event-writer.ts'
 import { send } from './orchestrator/jobs.ts'
 import { reconcile } from './orchestrator/reconcile.ts'
@@ -69,6 +71,8 @@ export interface Daemon extends AsyncDisposable {
   metrics: ReadMetrics
   /** What is done once a day; here so that it can be done now. */
   upkeep: Pick<Upkeep, 'runNow'>
+  /** Notes and recall, opened by who asks first. */
+  memory: MemoryDoor
   /** The owner's tokens for clients over MCP. */
   tokens: Tokens
   /** The endpoint that they, and runs, speak to. */
@@ -85,7 +89,7 @@ export interface Daemon extends AsyncDisposable {
 export async function createDaemon({
   config,
   live = { current: config },
-  paths,
+  paths: homePaths,
   world,
   host,
   url,
@@ -100,6 +104,7 @@ export async function createDaemon({
   url?: () => string
 }): Promise<Daemon> {
   const startedAt = world.clock.now()
+  const paths = { ...homePaths, notesDir: notesDirOf(config, homePaths, host.ownerHome) }
   for (const dir of [
     paths.stateDir,
     paths.repositoriesDir,
@@ -149,6 +154,7 @@ export async function createDaemon({
   const registry = createRunRegistry()
   const inbox = createStoreInbox({ store, queue, world })
   const table = createProcessTable()
+  const memory = parts.use(createMemoryDoor({ config: config.memory, paths, world, host, secrets }))
 
   const ground: Ground = {
     config,
@@ -165,6 +171,7 @@ export async function createDaemon({
     inbox,
     registry,
     table,
+    memory,
   }
   const machine = await findMachine({ config, paths, world, host, models: gateway.models })
   const proving = createProving(ground, machine, parts)
@@ -271,6 +278,7 @@ export async function createDaemon({
       await gateway.flush()
       return costSheet(store.db, { by, goalId: goal === null ? null : (await goalNamed(store.db, goal)).id })
     },
+    memory,
     tokens,
     async mcp({ token, closing }) {
       // The protocol's library is loaded when a client first speaks it.
@@ -279,6 +287,7 @@ export async function createDaemon({
         import('./mcp/owner-context.ts'),
         import('./mcp/run-context.ts'),
       ])
+      const notes = memory.isOn ? createNotesForTools(memory.open) : undefined
       const owner = createOwnerContext({
         store,
         goals,
@@ -286,9 +295,9 @@ export async function createDaemon({
         schedules: scheduling.schedules,
         events: source,
         health,
-        memory: () => undefined,
+        memory: () => notes,
       })
-      const runOf = createRunContexts({ store, world, inbox, events, memory: () => undefined })
+      const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
     secrets: secrets.known,
@@ -301,6 +310,7 @@ export async function createDaemon({
       await upkeep.start()
       await scheduling.start()
       await ownerDesktop.start()
+      memory.start()
     },
     idle: () => queue.idle(),
     async [Symbol.asyncDispose]() {

@@ -5,6 +5,7 @@ import type { World } from '../../core/world.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Host } from '../host.ts'
 import type { StoreInbox } from '../inbox/store-inbox.ts'
+import type { MemoryDoor } from '../memory/open-memory.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import type { RunRegistry } from '../orchestrator/run-registry.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
@@ -30,4 +31,5 @@ export interface Ground {
   inbox: StoreInbox
   registry: RunRegistry
   table: ProcessTable
+  memory: MemoryDoor
 }

@@ -7,7 +7,7 @@ import type { Thinking } from './thinking.ts'
 
 /** How the daemon is, in words for its owner; where it listens is for its server to say. */
 export function createHealth(
-  { paths, world, host, store, gateway }: Ground,
+  { paths, world, host, store, gateway, memory }: Ground,
   { sandbox, agents }: Machine,
   { brain, choice }: Thinking,
 ): () => Promise<Omit<Health, 'url'>> {
@@ -28,7 +28,7 @@ export function createHealth(
     model: gateway.models[0] ? `${gateway.models[0].model} (${gateway.models[0].api})` : null,
     upstreams: gateway.upstreams().map(({ name, ready, words }) => ({ name, ready, words })),
     sandbox: { name: sandbox.name, words: sandbox.words },
-    memory: 'not yet',
+    memory: memory.words(),
     goals: {
       open: await countGoals(store.db, ['open', 'paused']),
       waiting: new Set((await listAsks(store.db, { state: 'open' })).map((ask) => ask.goalId)).size,

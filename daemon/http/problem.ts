@@ -64,6 +64,7 @@ export const STATUS = {
   note_not_found: 404,
   note_refused: 422,
   note_too_large: 413,
+  memory_off: 409,
   memory_locked: 409,
   memory_unavailable: 503,
   embedder_unavailable: 503,

@@ -5,11 +5,14 @@ import type { MemoryForTools, NoteLineForTools } from '../../tools/context.ts'
 /** More than the owner has; a page is cut from it. */
 const LISTED_MAX = 100_000
 
-/** Long-term memory as the tools want it. */
-export function createNotesForTools(memory: Memory): MemoryForTools {
+/** Long-term memory as the tools want it; opened by the first call. */
+export function createNotesForTools(open: () => Promise<Memory>): MemoryForTools {
   return {
     async recall(question, { scopes, limit }) {
-      const { passages, abstained, how, more } = await memory.recall(question, { scopes: scopes ?? 'all', limit })
+      const { passages, abstained, how, more } = await (await open()).recall(question, {
+        scopes: scopes ?? 'all',
+        limit,
+      })
       const words = abstained ?? (how === 'words and vectors' ? null : `Searched by ${how}.`)
       return {
         passages: passages.map(({ noteId, title, text, source, at, trusted, superseded }) => ({
@@ -24,7 +27,7 @@ export function createNotesForTools(memory: Memory): MemoryForTools {
       }
     },
     async remember({ by: _, ...draft }) {
-      const { outcome, note, superseded, warnings } = await memory.remember(draft)
+      const { outcome, note, superseded, warnings } = await (await open()).remember(draft)
       const said = { added: 'Kept.', merged: 'Joined with a note about the same.', known: 'It was known already.' }[
         outcome
       ]
@@ -32,10 +35,11 @@ export function createNotesForTools(memory: Memory): MemoryForTools {
       return { noteId: note.id, became: outcome, words: [said, over, ...warnings].filter(Boolean).join(' ') }
     },
     async forget(noteId) {
+      const memory = await open()
       await memory.forget((await memory.getNote(noteId)).id)
     },
     async list({ scope, kind, after, limit }) {
-      const notes = memory.listNotes({
+      const notes = (await open()).listNotes({
         ...(scope === undefined ? {} : { scopes: [scope] }),
         ...(kind === undefined ? {} : { kinds: [kind] }),
         limit: LISTED_MAX,
@@ -44,7 +48,7 @@ export function createNotesForTools(memory: Memory): MemoryForTools {
       return notes.slice(start, start + limit).map(lineOf)
     },
     async show(noteId) {
-      const note = await memory.getNote(noteId)
+      const note = await (await open()).getNote(noteId)
       const { id, kind, scope, title, observed, created, pinned, source, supersededBy, body } = note
       return {
         noteId: id,

@@ -94,9 +94,11 @@ export function createVectors(deps: VectorsDeps): Vectors {
     } catch (error) {
       if (stopping.aborted) return
       failedAt = clock.monotonic()
-      problem = isFault(error, 'embedder_unavailable') ? error.message : `vectors failed: ${String(error)}`
+      const isAbsent = isFault(error, 'embedder_unavailable')
+      problem = isAbsent ? error.message : `vectors failed: ${String(error)}`
       measure()
-      log.warn({ problem }, 'no vectors, recall by words alone')
+      // `doctor`, `status` and each answer say it; a model that is not there is no incident.
+      log[isAbsent ? 'info' : 'warn']({ problem }, 'no vectors, recall by words alone')
     }
   }
 
