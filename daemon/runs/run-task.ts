@@ -1,17 +1,14 @@
-import { join } from 'node:path'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Contract } from '../../core/proof.ts'
-import type { Run, RunId, Usage } from '../../core/run.ts'
+import type { Run, RunId } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import type {
   AgentDriver,
   AgentHooks,
   AgentProfile,
-  AgentSession,
   AgentSpec,
-  AgentUpdate,
   ModelAccess,
   RunVerdict,
   TurnEnd,
@@ -21,28 +18,12 @@ import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { RunRegistry, StopReason } from '../orchestrator/run-registry.ts'
-import { contractOf } from '../proof/prove-run.ts'
 import type { Queue } from '../store/queue.ts'
-import {
-  addEvent,
-  getGoal,
-  getPlan,
-  getRun,
-  getTask,
-  listAsks,
-  listRuns,
-  listTasks,
-  listWaitingSteers,
-  moveRun,
-  moveTask,
-  type Steer,
-  takeSteers,
-  updateRun,
-  updateTask,
-} from '../store/rows.ts'
+import { addEvent, getGoal, getRun, getTask, listAsks, listWaitingSteers, moveTask, updateTask } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
-import type { Capture, Repository } from '../worktrees/worktree.ts'
+import type { Repository } from '../worktrees/worktree.ts'
+import { Attempt } from './attempt.ts'
 import { endRun } from './end-run.ts'
 
 /** A task's worktree made ready to work in. */
@@ -101,9 +82,6 @@ export interface PromptInput {
   feedback: string
   memory: string | null
 }
-
-/** Turns of one run: the prompt, and as many of the owner's later words. */
-const TURNS_MAX = 20
 
 /**
  * The job behind a run: one attempt at a task. Done again after a crash it ends what is left of the old
@@ -303,276 +281,4 @@ export function createRunTask(deps: RunTaskDeps) {
       if (fresh.state === 'cancelled' || fresh.state === 'failed') await send(queue, tx, 'tidy', task.id)
     })
   }
-}
-
-/** One run while it lives in this process. */
-class Attempt {
-  readonly task: Task
-  readonly goal: Goal
-  readonly repository: Repository
-  private readonly deps: RunTaskDeps
-  run: Run
-  private usage: Usage
-
-  constructor(deps: RunTaskDeps, of: { run: Run; task: Task; goal: Goal; repository: Repository }) {
-    this.deps = deps
-    this.run = of.run
-    this.task = of.task
-    this.goal = of.goal
-    this.repository = of.repository
-    this.usage = of.run.usage
-  }
-
-  /**
-   * A task that needs others is baselined when it starts, on the base that it really gets; at planning time that base
-   * did not exist. Once, before its first run.
-   */
-  async findSurprises(stop: AbortSignal): Promise<string[]> {
-    const { deps, run, task } = this
-    if (!deps.baseline || task.spec.needs.length === 0 || run.attempt > 1 || run.sessionId !== null) return []
-    const draft = (await getPlan(deps.store.db, task.planId)).draft
-    if (!draft) return []
-    const base = await this.takeBase()
-    return deps.baseline(
-      {
-        goal: this.goal,
-        repository: this.repository,
-        contract: contractOf(task, draft),
-        base,
-        tag: `${run.id}/baseline`,
-      },
-      stop,
-    )
-  }
-
-  async work(stop: AbortSignal): Promise<TurnEnd> {
-    const { deps, run } = this
-    const base = await this.takeBase()
-    const conflicts = await this.takeWorktree(base)
-    const plan = await getPlan(deps.store.db, this.task.planId)
-    using agent = await deps.agent(run)
-    const { profile, model } = agent
-    const workplace = await deps.prepare(
-      { repository: this.repository, task: this.task, base, worktree: run.worktree, runId: run.id },
-      stop,
-    )
-    stop.throwIfAborted()
-    const before = await this.sessionBefore()
-    const session = await this.openSession(profile, model, workplace, run.sessionId ?? before)
-    // Whatever ends this, nothing of the agent is alive afterwards.
-    const onStop = () => void session.stop()
-    stop.addEventListener('abort', onStop, { once: true })
-    try {
-      let steers = await this.waitingSteers()
-      const words: PromptInput = {
-        task: this.task,
-        goal: this.goal,
-        sharedPaths: plan.draft?.sharedPaths ?? [],
-        feedback: [this.task.next?.feedback ?? '', steersInWords(steers)].filter(Boolean).join('\n\n'),
-        memory: await deps.recall(this.task, this.goal),
-      }
-      let text = this.firstPrompt(words, conflicts, await this.landedOthers(), before !== null)
-      for (let turn = 0; ; turn++) {
-        const end = await session.prompt(text)
-        stop.throwIfAborted()
-        await this.endTurn(end.usage, run.turns + turn + 1, steers)
-        steers = await this.waitingSteers()
-        if (steers.length === 0 || turn >= TURNS_MAX) return end
-        text = steersInWords(steers)
-      }
-    } catch (error) {
-      stop.throwIfAborted()
-      throw error
-    } finally {
-      stop.removeEventListener('abort', onStop)
-      await session.stop()
-    }
-  }
-
-  private firstPrompt(
-    words: PromptInput,
-    conflicts: string[],
-    others: { title: string; brief: string }[],
-    sameSession: boolean,
-  ): string {
-    const { prompts } = this.deps
-    if (this.run.sessionId !== null) return prompts.resume(words)
-    if (this.run.purpose === 'reconcile') return prompts.reconcile({ ...words, conflicts, others })
-    if (sameSession) return prompts.goOn(words)
-    return words.feedback ? `${prompts.start(words)}\n\n${prompts.goOn(words)}` : prompts.start(words)
-  }
-
-  /** What the task is built on: fixed once, at its first start, as the goal's branch is then. */
-  private async takeBase(): Promise<string> {
-    if (this.task.baseCommit) return this.task.baseCommit
-    const head = await this.repository.find(`refs/heads/${this.goal.branch}`)
-    if (!head) throw new Error(`goal ${this.goal.id} has no branch`)
-    await this.deps.store.transaction((tx) => updateTask(tx, this.task.id, { baseCommit: head }))
-    this.task.baseCommit = head
-    return head
-  }
-
-  /** The worktree as this run wants it. Answers the files in conflict that a reconciling run has to settle. */
-  private async takeWorktree(base: string): Promise<string[]> {
-    const { repository, run, task } = this
-    const exists = (await repository.listWorktrees()).some((worktree) => worktree.path === run.worktree)
-    if (!exists)
-      await repository.addWorktree(run.worktree, task.next?.purpose === 'reconcile' ? base : (task.commit ?? base))
-    if (run.sessionId !== null) return []
-    const ontoCommit = task.next?.ontoCommit
-    if (run.purpose === 'reconcile' && ontoCommit) {
-      if (exists) await repository.resetWorktree(run.worktree, base)
-      return repository.startMerge(run.worktree, task.commit ?? ontoCommit)
-    }
-    const last = (await listRuns(this.deps.store.db, { taskId: task.id })).findLast(
-      (other) => other.id !== run.id && other.commit !== null,
-    )
-    // Something else than the last run's work is to be gone on from: a merge that turned out red.
-    if (exists && task.commit && last?.outcome === 'done' && last.commit !== task.commit)
-      await repository.resetWorktree(run.worktree, task.commit)
-    return []
-  }
-
-  /** The session of the run before, where this one is to go on in it. */
-  private async sessionBefore(): Promise<string | null> {
-    if (this.task.next?.strategy !== 'same-session') return null
-    const runs = await listRuns(this.deps.store.db, { taskId: this.task.id })
-    const last = runs.findLast(
-      (other) => other.id !== this.run.id && other.agent === this.run.agent && other.sessionId !== null,
-    )
-    return last?.sessionId ?? null
-  }
-
-  /** What is on the goal's branch already: the other side of a conflict. */
-  private async landedOthers(): Promise<{ title: string; brief: string }[]> {
-    if (this.run.purpose !== 'reconcile') return []
-    const tasks = await listTasks(this.deps.store.db, this.goal.id)
-    return tasks
-      .filter((task) => task.state === 'done')
-      .map((task) => ({ title: task.spec.title, brief: task.spec.brief }))
-  }
-
-  /** The owner's later words for this task. They count as told once the turn that told them has ended. */
-  private async waitingSteers(): Promise<Steer[]> {
-    return (await listWaitingSteers(this.deps.store.db, this.goal.id)).filter((steer) => steer.taskId === this.task.id)
-  }
-
-  private async openSession(
-    profile: AgentProfile,
-    model: ModelAccess | null,
-    workplace: Workplace,
-    sessionId: string | null,
-  ): Promise<AgentSession> {
-    const { deps, run } = this
-    const open = (id: string | null) =>
-      deps.driver.open(
-        {
-          runId: run.id,
-          profile,
-          worktree: run.worktree,
-          readable: [this.repository.gitDir],
-          home: workplace.home,
-          tmp: workplace.tmp,
-          sessionId: id,
-          model,
-          env: workplace.env,
-          mcpServers: deps.mcpServers?.(run, profile) ?? [],
-          wireFile: join(deps.runsDir, this.task.id, `${run.id}.wire`),
-          silenceMs: deps.silenceMs,
-        },
-        {
-          onSpawned: ({ pid, pidStart }) => deps.store.transaction((tx) => updateRun(tx, run.id, { pid, pidStart })),
-          onUpdate: (update) => this.onUpdate(update),
-          onPermission: deps.permission({ run, task: this.task, goal: this.goal }),
-        },
-      )
-    let session: AgentSession
-    try {
-      session = await open(sessionId)
-    } catch (error) {
-      // A session of an earlier run that cannot be loaded costs nothing but its memory of it.
-      if (!isFault(error, 'session_lost') || sessionId === null || run.sessionId !== null) throw error
-      sessionId = null
-      session = await open(null)
-    }
-    await deps.store.transaction(async (tx) => {
-      const now = deps.world.clock.now()
-      const fresh = await getRun(tx, run.id)
-      if (fresh.state !== 'running') await moveRun(tx, run.id, 'running')
-      await updateRun(tx, run.id, { sessionId: session.sessionId })
-      await addEvent(tx, now, {
-        type: 'run.sessionOpened',
-        goalId: this.goal.id,
-        taskId: this.task.id,
-        runId: run.id,
-        data: { sessionId: session.sessionId, resumed: sessionId !== null },
-      })
-    })
-    return session
-  }
-
-  private onUpdate(update: AgentUpdate): void {
-    const { deps, run, task, goal } = this
-    const about = { goalId: goal.id, taskId: task.id, runId: run.id }
-    if (update.kind === 'usage') return
-    const text =
-      update.kind === 'tool'
-        ? `${update.title}${update.status === 'failed' ? ' (failed)' : ''}`
-        : update.kind === 'plan'
-          ? update.entries.map((entry) => `${entry.status === 'completed' ? '✓' : '·'} ${entry.text}`).join('\n')
-          : update.text
-    if (update.kind === 'tool' && update.status === 'pending') return
-    deps.events.write({
-      type: 'run.updated',
-      ...about,
-      data: { kind: update.kind === 'tool' ? `tool ${update.status}` : update.kind, text: text.slice(0, 4_000) },
-    })
-  }
-
-  private async endTurn(usage: Usage, turns: number, told: readonly Steer[]): Promise<void> {
-    const { store, world } = this.deps
-    this.usage = {
-      inputTokens: this.usage.inputTokens + usage.inputTokens,
-      cachedTokens: this.usage.cachedTokens + usage.cachedTokens,
-      outputTokens: this.usage.outputTokens + usage.outputTokens,
-      usd: usage.usd === null ? this.usage.usd : (this.usage.usd ?? 0) + usage.usd,
-    }
-    await store.transaction(async (tx) => {
-      await updateRun(tx, this.run.id, { usage: this.usage, turns })
-      await takeSteers(
-        tx,
-        world.clock.now(),
-        told.map((steer) => steer.id),
-      )
-    })
-  }
-
-  /** All that the worktree holds beyond the base, as a commit that `ref` names. */
-  async capture(ref: string): Promise<Capture | undefined> {
-    const { repository, run, task, goal } = this
-    const base = task.baseCommit
-    if (!base || !(await repository.listWorktrees()).some((worktree) => worktree.path === run.worktree))
-      return undefined
-    const label = taskLabel(goal.number, task.number)
-    const ontoCommit = task.next?.ontoCommit
-    const author = await repository.identity()
-    return repository.capture({
-      path: run.worktree,
-      base,
-      ref,
-      message: `${task.spec.title}\n\nTask ${label} of goal #${goal.number}: ${goal.text.split('\n')[0]!.slice(0, 200)}`,
-      trailers: [
-        `Claw-Goal: #${goal.number}`,
-        `Claw-Task: ${label}`,
-        `Claw-Run: ${run.id}`,
-        ...(run.agent === 'owner' ? [] : [`Co-authored-by: ${run.agent} <${run.agent}@claw.invalid>`]),
-      ],
-      author,
-      ...(ontoCommit && ontoCommit !== base ? { mergedParents: [ontoCommit] } : {}),
-    })
-  }
-}
-
-function steersInWords(steers: readonly Steer[]): string {
-  return steers.map((steer) => `The owner adds: ${steer.text}`).join('\n\n')
 }

@@ -160,6 +160,41 @@ test('an answer that was acknowledged in the daemon’s last moment reaches the 
   expect(await askFinalQuestions(scene, { files: A })).toEqual([])
 })
 
+/** An agent whose time for tools ends before its owner answers: it ends its turn, its work undone. */
+const GIVES_UP_WAITING: Script = {
+  turns: [
+    [{ do: 'run', command: 'timeout 2 claw-run ask Which colour?; true' }],
+    [{ do: 'when', contains: 'The owner answers: blue', yes: [{ do: 'write', path: 'a.txt', text: 'a was here\n' }] }],
+  ],
+}
+
+test('a turn that ends with a question open is not the end of the work: it goes on with the answer', async () => {
+  await using scene = createScene()
+  const life = await started(scene)
+  const goal = await addGoal(life, scene, 'one', { tasks: [aPlannedTask('a', { steps: GIVES_UP_WAITING })] })
+  const number = await untilAsked(life)
+  await life.until(({ type, data }) => type === 'run.updated' && (data as { text: string }).text === 'done')
+  await life.request('POST', `/v1/inbox/${number}/answer`, { text: 'blue' })
+  await finished(scene, life, goal.id)
+  expect(scene.rows('select number, state from ask')).toEqual([{ number, state: 'answered' }])
+  expect(scene.rows('select attempt, turns from run')).toEqual([{ attempt: 1, turns: 2 }])
+})
+
+test('killed while such a question is open, the next daemon waits for the same answer', async () => {
+  await using scene = createScene()
+  const first = await started(scene)
+  const goal = await addGoal(first, scene, 'one', { tasks: [aPlannedTask('a', { steps: GIVES_UP_WAITING })] })
+  const number = await untilAsked(first)
+  await first.until(({ type, data }) => type === 'run.updated' && (data as { text: string }).text === 'done')
+  await first.kill()
+
+  const second = await started(scene)
+  await second.request('POST', `/v1/inbox/${number}/answer`, { text: 'blue' })
+  await finished(scene, second, goal.id)
+  expect(scene.rows('select number, state from ask')).toEqual([{ number, state: 'answered' }])
+  expect(await askFinalQuestions(scene, { files: A })).toEqual([])
+})
+
 test('an answer that the agent had before the crash is given to the session that goes on', async () => {
   await using scene = createScene()
   const first = await started(scene)
