@@ -65,6 +65,14 @@ export function redact(text: string, secrets: readonly string[]): string {
   return createRedactor(() => secrets).text(text)
 }
 
+/** The same value with every text in it made clean, names of members too. */
+export function redactJson(value: unknown, redactor: Pick<Redactor, 'text'>): unknown {
+  if (typeof value === 'string') return redactor.text(value)
+  if (Array.isArray(value)) return value.map((one) => redactJson(one, redactor))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [redactor.text(key), redactJson(one, redactor)]))
+}
+
 /**
  * Reads a stream through, held to nothing but its length: what might yet become a secret stays back until
  * the next piece says.

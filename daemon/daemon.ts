@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Paths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import { newId } from '../core/id.ts'
-import { createRedactor } from '../core/redact.ts'
+import { createRedactor, type Redactor } from '../core/redact.ts'
 import type { World } from '../core/world.ts'
 import { findModels } from './agents/models.ts'
 import { createMakeBackup, type MakeBackup } from './backup/make-backup.ts'
@@ -46,6 +46,7 @@ import type { Schedules } from './schedules/schedules.ts'
 import { createHostSecrets, readSecretFile } from './secrets/host-secrets.ts'
 import { readKeyring } from './secrets/read-keyring.ts'
 import { createRunProgram } from './secrets/run-program.ts'
+import type { Secrets } from './secrets/secrets.ts'
 import { costSheet } from './store/ledger-rows.ts'
 import { getProof, latestEvent, listEvents } from './store/rows.ts'
 import { createSqliteQueue } from './store/sqlite-queue.ts'
@@ -77,8 +78,9 @@ export interface Daemon extends AsyncDisposable {
   tokens: Tokens
   /** The endpoint that they, and runs, speak to. */
   mcp(door: { token: string; closing: AbortSignal }): Promise<McpEndpoint>
-  /** Values that must never leave: keys of models. */
-  secrets(): readonly string[]
+  secrets: Secrets
+  /** For whatever leaves by another way than the daemon's own. */
+  redactor: Redactor
   /** Mends what a crash left, then runs jobs. */
   start(): Promise<void>
   /** Resolves when no job is due and none runs. */
@@ -120,7 +122,6 @@ export async function createDaemon({
   }
 
   await using parts = new AsyncDisposableStack()
-  const store = parts.use(openSqliteStore(paths.databaseFile))
   const secrets = createHostSecrets({
     env: host.env,
     readFile: readSecretFile,
@@ -130,6 +131,7 @@ export async function createDaemon({
   })
   const redactor = createRedactor(secrets.known)
   await readKeyring(secrets, config, world)
+  const store = parts.use(openSqliteStore(paths.databaseFile, { redactor }))
   const later = (work: (tx: Tx) => Promise<void>) =>
     void store.transaction(work).catch((err) => world.log.error({ err }, 'word of the gateway was not passed on'))
   // It outlives the queue: what runs is stopped while its model still answers.
@@ -300,7 +302,8 @@ export async function createDaemon({
       const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
-    secrets: secrets.known,
+    secrets,
+    redactor,
     async start() {
       await verifier.sweep()
       await desk.sweep()

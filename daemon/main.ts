@@ -56,7 +56,7 @@ async function main(): Promise<void> {
     level: config.log.level,
     bytesMax: config.log.fileMaxMb * 1024 ** 2,
     filesMax: config.log.files,
-    secrets: () => [token, ...(daemon?.secrets() ?? [])],
+    secrets: () => [token, ...(daemon?.secrets.known() ?? [])],
     ...(process.argv.includes('--detached')
       ? {}
       : {
@@ -92,6 +92,7 @@ async function main(): Promise<void> {
   let url = ''
   daemon = await createDaemon({ config, live, paths, world, host, url: () => url })
   const parts = daemon
+  parts.secrets.hide(token)
   const closing = new AbortController()
   let endpoint: Promise<McpEndpoint> | undefined
   const mcp: McpEndpoint = {
@@ -116,6 +117,7 @@ async function main(): Promise<void> {
     mcp,
     tokens: parts.tokens,
     readPlanFile,
+    redactor: parts.redactor,
     token,
     version: host.version,
     pid: host.pid,

@@ -15,6 +15,8 @@ import { returnCredential } from './private-home.ts'
 export interface AcpDriverDeps extends PrepareDeps {
   world: World
   table?: ProcessTable
+  /** Takes secrets out of what is kept of the conversation. */
+  redact?(text: string): string
 }
 
 /** For the slowest agent on a loaded machine; OpenCode needs 12 s to load a session. */
@@ -51,6 +53,7 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
         title: spec.profile.title,
         owned,
         wireFile: spec.wireFile,
+        redact: deps.redact,
         onUpdate: turns.onUpdate,
         onPermission: turns.onPermission,
         onNoise: turns.onNoise,

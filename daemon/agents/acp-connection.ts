@@ -12,6 +12,8 @@ export interface AcpConnectionOptions {
   title: string
   owned: OwnedProcess
   wireFile: string
+  /** Takes secrets out of the wire's file; the agent is told all. */
+  redact?: ((text: string) => string) | undefined
   onUpdate(params: unknown): void
   onPermission(params: unknown, signal: AbortSignal): Promise<acp.RequestPermissionResponse>
   onNoise(line: string): void
@@ -46,7 +48,7 @@ const DRAIN_MS = 2_000
 
 export function connectAcp(options: AcpConnectionOptions): AcpConnection {
   const { clock, owned, title } = options
-  const log = openWireLog(options.wireFile, WIRE_BYTES_MAX)
+  const log = openWireLog(options.wireFile, WIRE_BYTES_MAX, options.redact)
   const goneController = new AbortController()
   const gone = goneController.signal
   const whenGone = new Promise<void>((resolve) => gone.addEventListener('abort', () => resolve(), { once: true }))

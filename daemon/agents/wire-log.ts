@@ -16,7 +16,11 @@ export interface WireLog {
 
 const WAITING_BYTES_MAX = 1024 * 1024
 
-export function openWireLog(file: string, bytesMax: number): WireLog {
+export function openWireLog(
+  file: string,
+  bytesMax: number,
+  redact: (text: string) => string = (text) => text,
+): WireLog {
   let waiting: string[] = []
   let waitingBytes = 0
   let flushing: Promise<void> | undefined
@@ -59,7 +63,7 @@ export function openWireLog(file: string, bytesMax: number): WireLog {
   return {
     add(mark, line) {
       if (broken) return undefined
-      const text = `${mark}${line}\n`
+      const text = `${mark}${redact(line)}\n`
       waiting.push(text)
       waitingBytes += text.length
       flushing ??= flush()

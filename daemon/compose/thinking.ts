@@ -25,13 +25,21 @@ export interface Thinking {
 }
 
 export function createThinking(
-  { config, paths, world, host, secrets, gateway, table }: Ground,
+  { config, paths, world, host, secrets, redactor, gateway, table }: Ground,
   { sandbox, programs, agents, toolchains }: Machine,
   parts: AsyncDisposableStack,
 ): Thinking {
   const driver = createDriverOnDemand(async () => {
     const { createAcpDriver } = await import('../agents/acp-agent.ts')
-    return createAcpDriver({ world, sandbox, programs, ownerHome: host.ownerHome, readable: toolchains, table })
+    return createAcpDriver({
+      world,
+      sandbox,
+      programs,
+      ownerHome: host.ownerHome,
+      readable: toolchains,
+      table,
+      redact: redactor.text,
+    })
   })
   const choice = findBrain({ brain: config.brain, model: defaultModelOf(config) }, secrets, agents.usable)
   const metered = (model: ModelAccess | null) =>

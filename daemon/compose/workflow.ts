@@ -131,6 +131,7 @@ export function defineWorkflow(
     registry,
     driver: thinking.driver,
     events: ground.events,
+    redactor: ground.redactor,
     baseline: ({ goal, ...input }, signal) =>
       limited(signal, async () => {
         const checkout = await ownerCheckout(goal)
@@ -175,6 +176,7 @@ export function defineWorkflow(
     world,
     dir: paths.reportsDir,
     render: renderReport,
+    redact: ground.redactor.text,
     cost: async (of) => {
       await gateway.flush()
       return findGoalCost(store.db, of, budget)

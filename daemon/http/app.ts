@@ -8,6 +8,7 @@ import { Hono } from 'hono'
 import { Fault, nearest } from '../../core/fault.ts'
 import type { PlanDraft } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
+import type { Redactor } from '../../core/redact.ts'
 import type { World } from '../../core/world.ts'
 import type { MakeBackup } from '../backup/make-backup.ts'
 import type { Examine } from '../doctor/examine.ts'
@@ -31,6 +32,7 @@ import { metricsRoutes, type ReadMetrics } from './metrics.ts'
 import { openapi, ROUTES } from './openapi.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
+import { redacting } from './redacting.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { taskRoutes } from './tasks.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -55,6 +57,8 @@ export interface AppDeps {
   mcp?: McpEndpoint
   /** The owner's tokens for it. */
   tokens?: Tokens
+  /** Takes secrets out of every answer. */
+  redactor?: Redactor
   token: string
   version: string
   pid: number
@@ -73,6 +77,7 @@ export function createApp(deps: AppDeps) {
   app.onError((error) => problemResponse(toProblem(error, log)))
   app.notFound((c) => problemResponse(toProblem(noRoute(c.req.method, c.req.path), log)))
   app.use(securityHeaders)
+  if (deps.redactor) app.use(redacting(deps.redactor))
   // Before every guard: a delivery comes under another host's name, and its signature is checked instead.
   app.route('/hooks', hookRoutes(deps))
   app.use(hostGuard(deps.port))

@@ -20,6 +20,8 @@ export interface ReportDeps {
   render(input: Awaited<ReturnType<typeof gatherReport>> & { cost?: GoalCost }): string
   /** What its models cost, where that is counted. */
   cost?(of: { goal: Goal; plan: Plan | null }): Promise<GoalCost>
+  /** Takes secrets out. */
+  redact?(text: string): string
   /** What is done once the goal has ended: memory takes its lessons, channels are told. */
   onEnded(goal: Goal): Promise<void>
 }
@@ -46,7 +48,8 @@ export function createWriteReport(deps: ReportDeps) {
     const shown: Goal = { ...input.goal, state: to, outcome, endedAt: input.goal.endedAt ?? input.now }
     await mkdir(deps.dir, { recursive: true, mode: 0o700 })
     const cost = await deps.cost?.(input)
-    await writeDurably(file, deps.render({ ...input, goal: shown, ...(cost ? { cost } : {}) }))
+    const report = deps.render({ ...input, goal: shown, ...(cost ? { cost } : {}) })
+    await writeDurably(file, deps.redact?.(report) ?? report)
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       const fresh = await getGoal(tx, goalId)

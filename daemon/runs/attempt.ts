@@ -7,6 +7,7 @@ import type { AgentProfile, AgentSession, AgentUpdate, ModelAccess, TurnEnd } fr
 import { contractOf } from '../proof/prove-run.ts'
 import { addEvent, getPlan, getRun, listRuns, listTasks, moveRun, updateRun, updateTask } from '../store/rows.ts'
 import type { Capture, Repository } from '../worktrees/worktree.ts'
+import { type CleanUpdates, createCleanUpdates } from './clean-updates.ts'
 import { markTold, type OwnerWords, unheardWords, wordsToGoOn } from './owner-words.ts'
 import type { PromptInput, RunTaskDeps, Workplace } from './run-task.ts'
 
@@ -21,6 +22,7 @@ export class Attempt {
   private readonly deps: RunTaskDeps
   run: Run
   private usage: Usage
+  private readonly updates: CleanUpdates
 
   constructor(deps: RunTaskDeps, of: { run: Run; task: Task; goal: Goal; repository: Repository }) {
     this.deps = deps
@@ -29,6 +31,7 @@ export class Attempt {
     this.goal = of.goal
     this.repository = of.repository
     this.usage = of.run.usage
+    this.updates = createCleanUpdates(deps.redactor)
   }
 
   /**
@@ -185,7 +188,9 @@ export class Attempt {
         },
         {
           onSpawned: ({ pid, pidStart }) => deps.store.transaction((tx) => updateRun(tx, run.id, { pid, pidStart })),
-          onUpdate: (update) => this.onUpdate(update),
+          onUpdate: (update) => {
+            for (const clean of this.updates.add(update)) this.write(clean)
+          },
           onPermission: deps.permission({ run, task: this.task, goal: this.goal }),
         },
       )
@@ -214,7 +219,7 @@ export class Attempt {
     return session
   }
 
-  private onUpdate(update: AgentUpdate): void {
+  private write(update: AgentUpdate): void {
     const { deps, run, task, goal } = this
     const about = { goalId: goal.id, taskId: task.id, runId: run.id }
     if (update.kind === 'usage') return
@@ -233,6 +238,7 @@ export class Attempt {
   }
 
   private async endTurn(usage: Usage, turns: number, told: OwnerWords): Promise<void> {
+    for (const clean of this.updates.end()) this.write(clean)
     const { store, world } = this.deps
     this.usage = {
       inputTokens: this.usage.inputTokens + usage.inputTokens,

@@ -1,6 +1,7 @@
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Contract } from '../../core/proof.ts'
+import type { Redactor } from '../../core/redact.ts'
 import type { Run, RunId } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
@@ -70,6 +71,8 @@ export interface RunTaskDeps {
   verdict(error: unknown): RunVerdict
   /** Whether the way a turn ended speaks against it, should it have changed nothing. */
   turnVerdict(end: TurnEnd): RunVerdict | undefined
+  /** Takes secrets out of what the agent says. */
+  redactor?: Redactor
   runsDir: string
   silenceMs: number
   softFailuresMax: number

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { Fault } from '../../core/fault.ts'
+import type { Redactor } from '../../core/redact.ts'
 import { nodeSqliteDialect } from './sqlite-dialect.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -17,10 +18,15 @@ const MIGRATIONS = new URL('./migrations/', import.meta.url)
  * One file, write-ahead log, every commit synced. Migrations run on opening, each in a transaction,
  * after a snapshot of a database that already holds something.
  *
+ * No row takes in what the redactor knows as a secret, so whatever is told from rows tells none.
+ *
  * @param file `:memory:` in quick tests
  * @throws store_broken where the file is no database, or is of a newer Claw
  */
-export function openSqliteStore(file: string, { migrations = MIGRATIONS }: { migrations?: URL } = {}): Store {
+export function openSqliteStore(
+  file: string,
+  { migrations = MIGRATIONS, redactor }: { migrations?: URL; redactor?: Redactor } = {},
+): Store {
   let database: DatabaseSync | undefined
   try {
     // Somebody who looks into the file (a backup, sqlite3) may hold it for a moment, also right at the start.
@@ -35,7 +41,7 @@ export function openSqliteStore(file: string, { migrations = MIGRATIONS }: { mig
     throw asFault(error, file)
   }
   const opened = database
-  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(opened) })
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(opened, redactor) })
   const listeners = new Set<() => void>()
   return {
     db,
