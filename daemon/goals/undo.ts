@@ -1,7 +1,7 @@
 import { Fault } from '../../core/fault.ts'
 import { taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
-import { landingContract } from '../landing/land-tasks.ts'
+import { landingContract } from '../landing/landing-proof.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import { addEvent, getPlan, listLandings, listTasks } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'

@@ -11,7 +11,6 @@ import { send } from '../orchestrator/jobs.ts'
 import {
   addEvent,
   addLanding,
-  addProof,
   addTask,
   getGoal,
   listAsks,
@@ -24,7 +23,8 @@ import {
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
 import type { Repository } from '../worktrees/worktree.ts'
-import { askAboutLanding, failureInWords, type LandDeps, landingContract } from './land-tasks.ts'
+import { askAboutLanding, type LandDeps } from './land-tasks.ts'
+import { failureInWords, landingContract, proveMerge, recordProof } from './landing-proof.ts'
 
 export interface LandGoalDeps extends LandDeps {
   /** Proposes a pushed branch; answers its address. Throws command_missing where that cannot be done here. */
@@ -202,36 +202,12 @@ export function createLandGoal(deps: LandGoalDeps) {
       identity: await repository.identity(),
     })
     await repository.setRef(`refs/claw/merges/${landing.id}`, merged)
-    const verified = await deps.verify(
-      { goal, repository, contract, base: target, commit: merged, kind: 'landing', tag: `${landing.id}/proof` },
+    const proof = await proveMerge(
+      deps,
+      { goal, taskId: null, repository, landing, contract, merged, onto: target, definitions: target },
       signal,
     )
-    const proof: Proof = {
-      id: newId('proof', world.clock.now()),
-      kind: 'landing',
-      goalId: goal.id,
-      taskId: null,
-      runId: null,
-      contract,
-      base: target,
-      commit: merged,
-      tree: verified.tree,
-      results: verified.results,
-      setup: verified.setup,
-      guards: [],
-      review: null,
-      passed: verified.passed && verified.results.length > 0,
-      sandbox: verified.sandboxName,
-      createdAt: world.clock.now(),
-    }
-    await store.transaction(async (tx) => {
-      await addProof(tx, proof)
-      await addEvent(tx, world.clock.now(), {
-        type: 'proof.recorded',
-        goalId: goal.id,
-        data: { label: `#${goal.number}`, proofId: proof.id, kind: 'landing', passed: proof.passed },
-      })
-    })
+    await store.transaction((tx) => recordProof(tx, world.clock.now(), proof, `#${goal.number}`))
     if (!proof.passed) {
       await addCatchUpTask(goal, landing, plan.id, plan.draft, done, head, target, [], failureInWords(proof))
       return undefined

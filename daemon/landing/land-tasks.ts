@@ -1,21 +1,18 @@
 import { type Goal, type GoalId, isGoalEnded } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { Landing } from '../../core/landing.ts'
-import type { Check, PlanDraft } from '../../core/plan.ts'
-import type { Contract, Proof } from '../../core/proof.ts'
+import type { PlanDraft } from '../../core/plan.ts'
+import type { Proof } from '../../core/proof.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import { openAsk } from '../inbox/ask.ts'
-import { uniqueBy } from '../orchestrator/carry-out.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
-import { classify } from '../proof/classify.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import type { Queue } from '../store/queue.ts'
 import {
   addEvent,
   addLanding,
-  addProof,
   getGoal,
   getPlan,
   getTask,
@@ -29,6 +26,7 @@ import type { Store } from '../store/store.ts'
 import type { Tx } from '../store/tables.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Repository } from '../worktrees/worktree.ts'
+import { failureInWords, landingContract, proveMerge, recordProof } from './landing-proof.ts'
 
 export interface LandDeps {
   store: Store
@@ -37,24 +35,6 @@ export interface LandDeps {
   desk: RepositoryDesk
   verify: Verify
   attempts: { softFailuresMax: number }
-}
-
-/**
- * What the merged tree must pass: the goal's own checks, the landing task's, and those of every task
- * that landed before, because green and green can be red. What came to pass must now hold.
- */
-export function landingContract(tasks: readonly Task[], draft: PlanDraft): Contract {
-  const checks: Check[] = [...draft.checks, ...tasks.flatMap((task) => task.spec.checks)]
-  return {
-    checks: uniqueBy(
-      checks.map((check) => ({ ...check, kind: 'holds' as const })),
-      (check) => `${check.command}\0${check.network}`,
-    ),
-    // A later task's acceptance file wins over an earlier one's of the same name.
-    overlay: [...new Map(tasks.flatMap((task) => task.spec.overlay).map((file) => [file.path, file])).values()],
-    footprint: [...new Set(tasks.flatMap((task) => task.spec.footprint))],
-    sharedPaths: draft.sharedPaths,
-  }
 }
 
 /**
@@ -142,48 +122,21 @@ export function createLandTasks(deps: LandDeps) {
     const landed = (await listTasks(store.db, goal.id)).filter(
       (other) => other.state === 'done' && other.planId === task.planId,
     )
-    const contract = landingContract([...landed, task], draft)
-    const verified = await deps.verify(
+    const proof = await proveMerge(
+      deps,
       {
         goal,
+        taskId: task.id,
         repository,
-        contract,
-        base: goal.baseCommit ?? head,
-        commit: merged,
-        kind: 'landing',
-        tag: `${landing.id}/proof`,
+        landing,
+        contract: landingContract([...landed, task], draft),
+        merged,
+        onto: head,
+        definitions: goal.baseCommit ?? head,
       },
       signal,
     )
-    const proof: Proof = {
-      id: newId('proof', world.clock.now()),
-      kind: 'landing',
-      goalId: goal.id,
-      taskId: task.id,
-      runId: null,
-      contract,
-      base: head,
-      commit: merged,
-      tree: verified.tree,
-      results: verified.results,
-      setup: verified.setup,
-      guards: [],
-      review: null,
-      passed: verified.passed && verified.results.length > 0,
-      sandbox: verified.sandboxName,
-      createdAt: world.clock.now(),
-    }
-    if (proof.passed) {
-      await store.transaction(async (tx) => {
-        await addProof(tx, proof)
-        await addEvent(tx, world.clock.now(), {
-          type: 'proof.recorded',
-          goalId: goal.id,
-          taskId: task.id,
-          data: { label, proofId: proof.id, kind: 'landing', passed: true },
-        })
-      })
-    }
+    if (proof.passed) await store.transaction((tx) => recordProof(tx, world.clock.now(), proof, label))
     return proof
   }
 
@@ -324,13 +277,7 @@ export function createLandTasks(deps: LandDeps) {
   ): Promise<void> {
     await store.transaction(async (tx) => {
       const now = world.clock.now()
-      await addProof(tx, proof)
-      await addEvent(tx, now, {
-        type: 'proof.recorded',
-        goalId: goal.id,
-        taskId: task.id,
-        data: { label, proofId: proof.id, kind: 'landing', passed: false },
-      })
+      await recordProof(tx, now, proof, label)
       if (await isGivenUp(tx, task, landing, now)) return
       await moveLanding(tx, landing, 'red', {
         proofId: proof.id,
@@ -379,11 +326,4 @@ export async function askAboutLanding(
     ],
     freeText: false,
   })
-}
-
-/** What failed in a landing proof, with its output, for an agent. */
-export function failureInWords(proof: Proof): string {
-  return (
-    classify({ results: proof.results, guards: proof.guards, setup: proof.setup })?.feedback ?? 'Nothing was checked.'
-  )
 }

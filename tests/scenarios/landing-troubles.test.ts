@@ -114,6 +114,29 @@ test('a target that moved meanwhile is merged in and verified again; undo takes 
   expect(fileAt(repository, 'main', 'later.txt')).toBe('later\n')
 })
 
+test('killed between moving the target and saying so, after catching up, undo still takes back only the goal’s part', async () => {
+  const room = await openRoom()
+  const repository = makeRepository(FILES)
+  await room.add(plan([task('a', hold(GOOD))]), repository)
+  await room.openAsk('permission')
+  commitFiles(repository, { 'later.txt': 'later\n' })
+  await room.answer('permission', 'reject')
+  expect((await room.settled()).goal.state).toBe('met')
+  const landed = git(repository, 'rev-parse', 'main')
+
+  // The rows as they were a moment before; git is as it is.
+  room.sql(`update landing set state = 'merging', merged = null, proofId = null, endedAt = null where taskId is null`)
+  room.sql(`update goal set state = 'open', endedAt = null where number = 1`)
+  await room.restart()
+  const view = await room.until(({ goal }) => goal.state === 'met')
+  expect(git(repository, 'rev-parse', 'main')).toBe(landed)
+  expect(view.landings.filter(({ taskId, state }) => taskId === null && state === 'landed')).toHaveLength(1)
+
+  await room.daemon.goals.undo('1', 'ada')
+  expect(fileAt(repository, 'main', 'a.txt')).toBeUndefined()
+  expect(fileAt(repository, 'main', 'later.txt')).toBe('later\n')
+})
+
 test('a target that moved into the way becomes a task that settles it, and the owner’s words stay', async () => {
   const write = (text: string): Step => ({ do: 'write', path: 'list.txt', text })
   // Once it is settled wrongly, which must not make the merge forget its other side.
