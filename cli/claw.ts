@@ -2,7 +2,8 @@
 import { CommanderError } from 'commander'
 import { isFault } from '../core/fault.ts'
 import { EXIT, exitCodeOf, Interrupted, Refused } from './exit.ts'
-import { createProgram, type Run } from './program.ts'
+import type { Run } from './options.ts'
+import { createProgram } from './program.ts'
 import { openSurface } from './surface.ts'
 import { oneLine } from './text.ts'
 

@@ -31,6 +31,9 @@ const USAGE = new Set([
   'branch_not_found',
   'agent_not_found',
   'path_unsafe',
+  'note_not_found',
+  'note_refused',
+  'note_too_large',
 ])
 
 /** What the daemon refused, as it said it: the problem document's code and words. */

@@ -4,19 +4,14 @@
  * Nothing is done here; each command's file is loaded when it is called, so that `claw status` does not
  * pay for the others.
  */
-import { Command, type CommandOptions, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { readVersion } from '../config/version.ts'
 import { nearest } from '../core/fault.ts'
 import type { CostOptions } from './commands/cost.ts'
 import type { ListOptions } from './commands/goals.ts'
 import type { ScheduleOptions } from './commands/schedule.ts'
-import type { Surface } from './surface.ts'
-
-// biome-ignore lint/suspicious/noConfusingVoidType: most commands have no exit code to give
-type Done = number | void
-
-/** Runs one command; it answers the exit code, nothing meaning 0. */
-export type Run = (options: { json?: boolean }, work: (surface: Surface) => Promise<Done>) => Promise<void>
+import { memoryCommands } from './memory-commands.ts'
+import { choices, type Json, type Leaf, positive, type Run, repeated, wholeNumber } from './options.ts'
 
 export interface GoalOptions {
   repo?: string
@@ -33,10 +28,6 @@ export interface GoalOptions {
   json?: boolean
 }
 
-interface Json {
-  json?: boolean
-}
-
 export function createProgram(run: Run): Command {
   const program = new Command('claw')
   program
@@ -50,7 +41,7 @@ export function createProgram(run: Run): Command {
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
 
-  const leaf = (parent: Command, usage: string, words: string, kind: CommandOptions = {}) =>
+  const leaf: Leaf = (parent, usage, words, kind = {}) =>
     parent
       .command(usage, kind)
       .description(words)
@@ -133,6 +124,8 @@ export function createProgram(run: Run): Command {
     .action((name: string, options: Json & { limit: number }) =>
       run(options, async (surface) => (await import('./commands/schedule.ts')).history(surface, name, options)),
     )
+
+  memoryCommands(program, leaf, run)
 
   leaf(program, 'cost', 'What was spent, and on what.')
     .option('--goal <goal>', 'Only on this goal.')
@@ -353,31 +346,6 @@ function scheduleOptions(command: Command): Command {
     .option('--after-schedule <schedule>', 'Fire when a goal of this schedule ends.')
     .addOption(choices('--on <how>', 'How that goal has to end.', ['met', 'dropped', 'ended']))
     .option('-y, --yes', 'Add it without asking.')
-}
-
-function choices(flags: string, words: string, values: string[]): Option {
-  return new Option(flags, `${words} One of: ${values.join(', ')}.`).argParser((value: string) => {
-    if (values.includes(value)) return value
-    const near = nearest(value, values)
-    throw new InvalidArgumentError(
-      near ? `Did you mean ${near}? (${values.join(', ')})` : `Choose from ${values.join(', ')}.`,
-    )
-  })
-}
-
-function repeated(value: string, before: string[] = []): string[] {
-  return [...before, value]
-}
-
-function wholeNumber(value: string): number {
-  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('It must be a whole number.')
-  return Number(value)
-}
-
-function positive(value: string): number {
-  const number = Number(value)
-  if (!Number.isFinite(number) || number <= 0) throw new InvalidArgumentError('It must be a number above 0.')
-  return number
 }
 
 /** One word is rather a command that was mistyped than a goal. */

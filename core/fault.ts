@@ -66,6 +66,7 @@ export const FAULTS = {
   // memory
   note_not_found: 'final',
   note_refused: 'final',
+  note_changed: 'retry',
   note_too_large: 'final',
   memory_off: 'final',
   memory_locked: 'final',

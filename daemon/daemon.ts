@@ -21,6 +21,7 @@ import { openGateway } from './gateway/gateway.ts'
 import { defaultModelOf } from './gateway/upstreams.ts'
 import type { Goals } from './goals/goals.ts'
 import { goalNamed } from './goals/names.ts'
+import { createRooms, type Rooms } from './goals/rooms.ts'
 import { createStoreGoals } from './goals/store-goals.ts'
 import type { Health } from './health.ts'
 import type { Host } from './host.ts'
@@ -74,6 +75,8 @@ export interface Daemon extends AsyncDisposable {
   upkeep: Pick<Upkeep, 'runNow'>
   /** Notes and recall, opened by who asks first. */
   memory: MemoryDoor
+  /** What people call the places that notes are kept in. */
+  rooms: Rooms
   /** The owner's tokens for clients over MCP. */
   tokens: Tokens
   /** The endpoint that they, and runs, speak to. */
@@ -242,6 +245,7 @@ export async function createDaemon({
       folder: join(paths.runsDir, 'doctor'),
       newRunId: () => newId('run', world.clock.now()),
     },
+    memory,
     health,
   })
 
@@ -281,6 +285,7 @@ export async function createDaemon({
       return costSheet(store.db, { by, goalId: goal === null ? null : (await goalNamed(store.db, goal)).id })
     },
     memory,
+    rooms: createRooms(store.db),
     tokens,
     async mcp({ token, closing }) {
       // The protocol's library is loaded when a client first speaks it.

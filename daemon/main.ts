@@ -115,6 +115,8 @@ async function main(): Promise<void> {
     examine: parts.examine,
     metrics: parts.metrics,
     mcp,
+    memory: parts.memory,
+    rooms: parts.rooms,
     tokens: parts.tokens,
     readPlanFile,
     redactor: parts.redactor,

@@ -34,7 +34,7 @@ export interface Memory extends AsyncDisposable {
    * Puts the owner's text in the place of the whole file.
    *
    * @param hash of the text that was edited; nothing is written over what came in between
-   * @throws note_not_found, note_refused, input_invalid when the head makes no sense
+   * @throws note_not_found, note_changed, input_invalid when the head makes no sense
    */
   replaceText(id: NoteId, text: string, hash: string): Promise<Note>
   /** Newest first. */

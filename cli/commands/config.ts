@@ -1,11 +1,11 @@
 /** `claw config get | set | edit | check`: the one file, never left worse than it was. */
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isMap, parse, parseDocument } from 'yaml'
 import { LIVE_KEYS } from '../../config/live.ts'
 import { listSettings, loadConfig, readConfig } from '../../config/load.ts'
-import { Fault, nearest } from '../../core/fault.ts'
+import { nearest } from '../../core/fault.ts'
+import { editorOf, openEditor } from '../editor.ts'
 import { EXIT, usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
 
@@ -45,14 +45,12 @@ export async function set(surface: Surface, key: string, text: string): Promise<
 /** In the owner's editor, on a copy that takes the file's place only when it is right. */
 export async function edit(surface: Surface): Promise<number> {
   const { configFile } = surface.paths
-  const editor = surface.env['VISUAL'] || surface.env['EDITOR']
-  if (!editor) throw usage(`Set VISUAL or EDITOR, or edit ${configFile} yourself`)
+  const editor = editorOf(surface, `edit ${configFile} yourself`)
   if (!surface.canAsk) throw usage('There is no terminal to edit on; use claw config set')
   const draft = `${configFile}.edit`
   mkdirSync(dirname(configFile), { recursive: true, mode: 0o700 })
   if (!existsSync(draft)) writeFileSync(draft, read(configFile) || FIRST, { mode: 0o600 })
-  const { status } = spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'sh', draft], { stdio: 'inherit', env: surface.env })
-  if (status !== 0) throw new Fault('command_failed', `${editor} ended with ${status}`)
+  openEditor(surface, editor, draft)
   const text = readFileSync(draft, 'utf8')
   try {
     readConfig(text, configFile, {})

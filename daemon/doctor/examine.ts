@@ -11,11 +11,13 @@ import type { World } from '../../core/world.ts'
 import type { ModelAccess } from '../agents/agent.ts'
 import type { DetectedAgent } from '../agents/profiles/detect.ts'
 import type { Health } from '../health.ts'
+import type { MemoryDoor } from '../memory/open-memory.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
 import { findRun } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { type TryAgentDeps, tryAgent } from './try-agent.ts'
+import { tryMemory } from './try-memory.ts'
 import { tryModel } from './try-model.ts'
 
 export interface ExamineDeps {
@@ -26,7 +28,8 @@ export interface ExamineDeps {
   detected: readonly DetectedAgent[]
   models: readonly ModelAccess[]
   trial: TryAgentDeps
-  health(): Promise<Pick<Health, 'sandbox' | 'memory' | 'brain' | 'model'>>
+  memory: Pick<MemoryDoor, 'isOn' | 'open'>
+  health(): Promise<Pick<Health, 'sandbox' | 'brain' | 'model'>>
 }
 
 export interface ExamineRequest {
@@ -47,7 +50,7 @@ export function createExamine(deps: ExamineDeps): Examine {
       ...withOneUsable(agents),
       ...(online ? await Promise.all(onePerServer(deps.models).map(tryModel)) : [modelLine(health)]),
       sandboxLine(health),
-      memoryLine(health),
+      ...(await tryMemory(deps.memory, fix)),
       await orphans(deps, fix),
       await strangers(deps),
       await leftCheckouts(deps, fix),
@@ -77,12 +80,6 @@ function sandboxLine({ sandbox }: Pick<Health, 'sandbox'>): Finding {
   const words = `${sandbox.name}: ${sandbox.words}`
   if (sandbox.name !== 'none') return { what: 'sandbox', level: 'ok', words }
   return { what: 'sandbox', level: 'warn', words, mend: 'Install bubblewrap; without it agents see what you see.' }
-}
-
-function memoryLine({ memory }: Pick<Health, 'memory'>): Finding {
-  const isWell = !/fail|broken|unavailable|cannot|error/i.test(memory)
-  if (isWell) return { what: 'memory', level: 'ok', words: memory }
-  return { what: 'memory', level: 'warn', words: memory, mend: 'Goals work without it. See `claw logs --level warn`.' }
 }
 
 /** Processes of runs that have ended: their agent was ended, they were not found. */

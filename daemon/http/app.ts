@@ -28,7 +28,9 @@ import { hostGuard, securityHeaders, tokenGuard } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { hookRoutes } from './hooks.ts'
 import { inboxRoutes } from './inbox.ts'
+import { memoryRoutes, recallRoutes } from './memory.ts'
 import { metricsRoutes, type ReadMetrics } from './metrics.ts'
+import { type NoteRouteDeps, noteRoutes } from './notes.ts'
 import { openapi, ROUTES } from './openapi.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
@@ -37,7 +39,7 @@ import { scheduleRoutes } from './schedules.ts'
 import { taskRoutes } from './tasks.ts'
 import { tokenRoutes } from './tokens.ts'
 
-export interface AppDeps {
+export interface AppDeps extends NoteRouteDeps {
   goals: Goals
   inbox: Inbox
   schedules: Schedules
@@ -94,6 +96,9 @@ export function createApp(deps: AppDeps) {
     .route('/v1/cost', costRoutes(deps))
     .route('/v1/events', eventRoutes(deps))
     .route('/v1/tokens', tokenRoutes(deps))
+    .route('/v1/notes', noteRoutes(deps))
+    .route('/v1/recall', recallRoutes(deps))
+    .route('/v1/memory', memoryRoutes(deps))
     .route('/v1', proofRoutes(deps))
     .route('/', metricsRoutes(deps))
     .route('/v1', backupRoutes(deps))

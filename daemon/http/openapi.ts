@@ -43,6 +43,26 @@ import {
   SteerBody,
 } from './bodies.ts'
 import { DeliveredSchema } from './hooks.ts'
+import {
+  AuditSchema,
+  ChangeNoteBody,
+  HistoryOfNoteSchema,
+  ImportBody,
+  ImportSchema,
+  LoadedModelSchema,
+  MemorySchema,
+  ModelSchema,
+  NewNoteBody,
+  NoteListQuery,
+  NoteListSchema,
+  NoteSchema,
+  RecallBody,
+  RecalledSchema,
+  RememberedSchema,
+  ReplaceNoteBody,
+  RestoreNoteBody,
+  SelfTestSchema,
+} from './memory-shapes.ts'
 import { Problem } from './problem.ts'
 import {
   FiringViewSchema,
@@ -161,6 +181,58 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     summary: 'Answers an ask. Of two answers the first wins.',
     body: AnswerBody,
     answer: Ask,
+  },
+  'POST /v1/notes': {
+    summary: 'Keeps a note: added, merged into one that says nearly the same, or known already.',
+    body: NewNoteBody,
+    answer: RememberedSchema,
+    status: 201,
+  },
+  'GET /v1/notes': { summary: 'Lists notes, newest first.', query: NoteListQuery, answer: NoteListSchema },
+  'GET /v1/notes/{note}': { summary: 'Shows a note with its whole file.', answer: NoteSchema },
+  'PATCH /v1/notes/{note}': { summary: 'Changes parts of a note.', body: ChangeNoteBody, answer: NoteSchema },
+  'PUT /v1/notes/{note}': {
+    summary: 'Puts an edited file in the place of a note; refused when the note changed meanwhile.',
+    body: ReplaceNoteBody,
+    answer: NoteSchema,
+  },
+  'DELETE /v1/notes/{note}': { summary: 'Forgets a note; its history keeps it.', answer: NoteSchema },
+  'GET /v1/notes/{note}/history': {
+    summary: 'Its versions, newest first, also of a note that was forgotten.',
+    answer: HistoryOfNoteSchema,
+  },
+  'POST /v1/notes/{note}/restore': {
+    summary: 'Brings an earlier version back.',
+    body: RestoreNoteBody,
+    answer: NoteSchema,
+  },
+  'POST /v1/recall': {
+    summary: 'Passages that bear on a question, best first; none, with the reason, when nothing does.',
+    body: RecallBody,
+    answer: RecalledSchema,
+  },
+  'GET /v1/memory': { summary: 'What the memory holds and how it stands.', answer: MemorySchema },
+  'GET /v1/memory/audit': { summary: 'Notes that you may want to look at.', answer: AuditSchema },
+  'POST /v1/memory/reindex': {
+    summary: 'Builds the index anew from the files, and tests it.',
+    body: EmptyBody,
+    answer: SelfTestSchema,
+  },
+  'POST /v1/memory/self-test': {
+    summary: 'Compares files and index, and mends what differs.',
+    body: EmptyBody,
+    answer: SelfTestSchema,
+  },
+  'POST /v1/memory/import': {
+    summary: 'Says what an import would add, or does it; the same source twice adds nothing.',
+    body: ImportBody,
+    answer: ImportSchema,
+  },
+  'GET /v1/memory/model': { summary: 'The embedding model, and how far its fetching is.', answer: ModelSchema },
+  'POST /v1/memory/model': {
+    summary: 'Loads the embedding model now; fetches and checks it where that is allowed.',
+    body: EmptyBody,
+    answer: LoadedModelSchema,
   },
   'GET /v1/tokens': { summary: 'The tokens of your MCP clients.', answer: TokenListSchema },
   'POST /v1/tokens': {
@@ -294,6 +366,7 @@ const PATH_WORDS: Record<string, string> = {
   schedule: 'A schedule’s number, name or id.',
   name: 'The name of a schedule that a hook sets off.',
   token: 'A token’s name or id.',
+  note: 'A note’s id, the start of one, or its path below the notes folder.',
 }
 
 function inQuery(query: z.ZodType | undefined): object[] {

@@ -63,6 +63,7 @@ export const STATUS = {
   secret_missing: 422,
   note_not_found: 404,
   note_refused: 422,
+  note_changed: 409,
   note_too_large: 413,
   memory_off: 409,
   memory_locked: 409,

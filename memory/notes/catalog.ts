@@ -13,7 +13,8 @@ export interface Catalog extends Disposable {
   find(path: string): FileRow | undefined
   /** The note's path, by id. */
   findPath(id: string): string | undefined
-  findPathsByPrefix(prefix: string): string[]
+  /** Paths of notes whose id starts or ends so, ten at most. */
+  findPathsByPart(part: string): string[]
   paths(): Map<string, { mtime: number; size: number; words: string | null }>
   put(row: NewFileRow): void
   remove(path: string): void
@@ -109,11 +110,18 @@ export function openCatalog(file: string): Catalog {
       return row && fileRow(row)
     },
     findPath: (id) => findPath.get(id)?.['path'] as string | undefined,
-    findPathsByPrefix(prefix) {
-      return db
+    findPathsByPart(part) {
+      const start = part.startsWith('note_') ? part : `note_${part}`
+      const byStart = db
         .prepare('SELECT path FROM file WHERE skipped IS NULL AND (id >= ? AND id < ?) ORDER BY path LIMIT 10')
-        .all(prefix, `${prefix}\uffff`)
-        .map((row) => String(row['path']))
+        .all(start, `${start}\uffff`)
+      const rows =
+        byStart.length > 0
+          ? byStart
+          : db
+              .prepare('SELECT path FROM file WHERE skipped IS NULL AND substr(id, ?) = ? ORDER BY path LIMIT 10')
+              .all(-part.length, part)
+      return rows.map((row) => String(row['path']))
     },
     paths() {
       const rows = db.prepare('SELECT path, mtime, size, words FROM file').all()

@@ -13,7 +13,7 @@ import { idOfPath, type NotesFolder } from './notes-folder.ts'
  * and is tried again on what the owner wrote. Each write is told to history and to the index.
  */
 export interface NoteFiles {
-  /** By id, by the start of one, or by path. @throws note_not_found */
+  /** By id, by the start or the end of one, or by path. @throws note_not_found */
   pathOf(idOrPath: string): string
   read(path: string): Promise<Note>
   /** The file as it stands, for an editor. */
@@ -21,7 +21,7 @@ export interface NoteFiles {
   /**
    * Puts the owner's text in the place of the file.
    *
-   * @throws input_invalid when its head makes no sense; note_refused when the file is another by now
+   * @throws input_invalid when its head makes no sense; note_changed when the file is another by now
    */
   replaceText(path: string, text: string, hash: string): Promise<Note>
   /** Reads, changes, writes; when the owner was quicker, once more on what the owner wrote. */
@@ -43,7 +43,8 @@ export interface NoteFilesDeps {
 }
 
 const WRITE_TRIES = 3
-const PREFIX_MIN = 'note_'.length + 4
+/** Enough of an id to mean one. */
+const PART = /^[A-Za-z0-9_-]{4,100}$/
 
 export function createNoteFiles({ folder, catalog, history, took }: NoteFilesDeps): NoteFiles {
   async function readAt(path: string) {
@@ -69,11 +70,10 @@ export function createNoteFiles({ folder, catalog, history, took }: NoteFilesDep
       if (idOrPath.includes('/') || /\.(md|markdown)$/i.test(idOrPath)) return idOrPath
       const exact = catalog.findPath(idOrPath)
       if (exact !== undefined) return exact
-      const wanted = idOrPath.startsWith('note_') ? idOrPath : `note_${idOrPath}`
-      const paths = wanted.length >= PREFIX_MIN ? catalog.findPathsByPrefix(wanted) : []
+      const paths = PART.test(idOrPath) ? catalog.findPathsByPart(idOrPath) : []
       if (paths.length === 1) return paths[0]!
-      const many = paths.length > 1 ? `${paths.length} notes start with ${idOrPath}` : `there is no note ${idOrPath}`
-      throw new Fault('note_not_found', many)
+      const many = paths.length > 1 ? `${paths.length} notes are called ${idOrPath}` : `there is no note ${idOrPath}`
+      throw new Fault('note_not_found', many, paths.length > 1 ? { hint: `Say more of it: ${paths.join(', ')}` } : {})
     },
 
     read: async (path) => (await readAt(path)).note,
@@ -143,5 +143,5 @@ export function createNoteFiles({ folder, catalog, history, took }: NoteFilesDep
 }
 
 function busy(path: string): Fault {
-  return new Fault('note_refused', `${path} is being changed by somebody else just now`, { hint: 'Try again.' })
+  return new Fault('note_changed', `${path} is being changed by somebody else just now`, { hint: 'Try again.' })
 }

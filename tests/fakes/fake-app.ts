@@ -52,6 +52,14 @@ export function createFakeApp(over: Partial<AppDeps> = {}) {
       const task = { key: 'a', title: 'A', brief: 'A', footprint: ['**'] }
       return PlanDraft.parse({ summary: text.slice(8).trim() || 'plan', tasks: [task] })
     },
+    memory: {
+      open: async () => {
+        throw new Fault('memory_off', 'memory is turned off')
+      },
+      fetchModel: async () => ({ name: 'm', dimensions: 3 }),
+      words: () => 'off',
+    },
+    rooms: { find: async (word) => word, name: async (scope) => scope },
     token: TOKEN,
     version: '0.1.0',
     pid: process.pid,

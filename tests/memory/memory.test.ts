@@ -318,7 +318,7 @@ describe('the folder', () => {
     for (let i = 0; i < 20; i++) {
       const editing = memory.edit(note.id, { tags: [`t${i}`] })
       put(note.path, read(note.path).replace(/First line.*\n/, `First line, edited ${i}\n`))
-      await editing.catch((error: unknown) => expect(isFault(error, 'note_refused')).toBe(true))
+      await editing.catch((error: unknown) => expect(isFault(error, 'note_changed')).toBe(true))
       expect(read(note.path)).toContain(`edited ${i}`)
     }
   })
