@@ -13,6 +13,7 @@ export const FAULTS = {
   config_invalid: 'final',
   plan_invalid: 'final',
   goal_not_found: 'final',
+  goal_unreadable: 'final',
   plan_not_found: 'final',
   task_not_found: 'final',
   run_not_found: 'final',

@@ -1,9 +1,11 @@
+import { Fault } from '../../core/fault.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Task } from '../../core/task.ts'
 import { taskLabel } from '../../core/task.ts'
 import { gather, type Snapshot } from '../orchestrator/snapshot.ts'
 import { listProofs } from '../store/rows.ts'
 import type { Db } from '../store/tables.ts'
+import { goalNamed } from './names.ts'
 import { type Outline, summaryOf } from './summary.ts'
 import type { GoalView, TaskView } from './views.ts'
 
@@ -28,6 +30,18 @@ export async function view(db: Db, now: number, goal: Goal): Promise<GoalView> {
     proofs,
     asks: snapshot.asks,
     usage,
+  }
+}
+
+/** Throws goal_unreadable where its rows are damaged, and then says how to be rid of it. */
+export async function readView(db: Db, now: number, name: string): Promise<GoalView> {
+  try {
+    return await view(db, now, await goalNamed(db, name))
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    throw new Fault('goal_unreadable', `the rows of goal ${name} are damaged: ${String(error).slice(0, 300)}`, {
+      hint: '`claw inbox` has a question about it: answer `drop` to give it up. Other goals go on.',
+    })
   }
 }
 

@@ -31,7 +31,7 @@ import type { Tx } from '../store/tables.ts'
 import { type AddGoalDeps, createAddGoal } from './add-goal.ts'
 import { type Goals, LISTED_DEFAULT } from './goals.ts'
 import { goalNamed, isTaskName, taskNamed } from './names.ts'
-import { view } from './show-goal.ts'
+import { readView, view } from './show-goal.ts'
 import { summarize } from './summary.ts'
 import { createUndo } from './undo.ts'
 import type { ReviewView } from './views.ts'
@@ -74,9 +74,7 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       return summarize(store.db, now(), await pageGoals(store.db, { states, limit, before }))
     },
 
-    async show(name) {
-      return view(store.db, now(), await goalNamed(store.db, name))
-    },
+    show: (name) => readView(store.db, now(), name),
 
     async showTask(name) {
       const { task, goal } = await taskNamed(store.db, name)

@@ -15,6 +15,7 @@ export const STATUS = {
   config_invalid: 422,
   plan_invalid: 422,
   goal_not_found: 404,
+  goal_unreadable: 500,
   plan_not_found: 404,
   task_not_found: 404,
   run_not_found: 404,

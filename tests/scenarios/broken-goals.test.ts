@@ -52,6 +52,9 @@ test.each(HARM)('%s quarantines its goal, is shown once, and another goal goes o
   const listed = (await room.daemon.goals.list()).map(({ goal, status }) => [goal.number, status])
   expect(listed).toContainEqual([2, 'met'])
   if (!harm.startsWith('update goal')) expect(listed).toContainEqual([1, 'stuck'])
+  await room.daemon.goals.show('1').catch((error) => {
+    expect(error).toMatchObject({ code: 'goal_unreadable', message: expect.stringContaining('goal 1 are damaged') })
+  })
 
   // It cannot be mended, so trying again asks again; dropping it works all the same.
   await room.answer('quarantine', 'retry')
