@@ -9,7 +9,7 @@ import type { Ask, AskId, AskKind, Choice } from '../../core/ask.ts'
 import { MINUTE } from '../../core/clock.ts'
 import type { GoalLimits } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
-import type { Plan, PlanId } from '../../core/plan.ts'
+import type { Plan, PlanDraft, PlanId } from '../../core/plan.ts'
 import { isTaskEnded, type NextRun, type Task, type TaskId, taskLabel } from '../../core/task.ts'
 import { reachedLimits } from './goal-limit.ts'
 import { type Snapshot, workedMs } from './snapshot.ts'
@@ -18,7 +18,15 @@ import { type Snapshot, workedMs } from './snapshot.ts'
 export const REFUSALS_MAX = 2
 
 export type Decision = (
-  | { do: 'draft-plan'; version: number; request: string[]; steers: number[]; instead: PlanId | null }
+  | {
+      do: 'draft-plan'
+      version: number
+      request: string[]
+      steers: number[]
+      instead: PlanId | null
+      /** The owner's own plan, which no brain rewrites. */
+      draft?: PlanDraft
+    }
   | { do: 'refuse-plan'; planId: PlanId; reasons: string[] }
   | { do: 'activate-plan'; planId: PlanId }
   | { do: 'set-aside'; planIds: PlanId[] }
@@ -238,7 +246,11 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
           `You asked: ${other.question} The owner answered: ${other.answer?.text ?? other.answer?.choice ?? '(nothing)'}`,
       )
       const ids = all.map((other) => other.id)
-      return plan?.state === 'proposed' ? [redraft(plan, said, snapshot, ids)] : [{ do: 'nothing', settles: ids }]
+      if (plan?.state !== 'proposed') return [{ do: 'nothing', settles: ids }]
+      const again = redraft(plan, said, snapshot, ids)
+      return plan.author === 'owner' && plan.draft
+        ? [{ ...again, do: 'draft-plan', draft: withAnswers(plan.draft, all) }]
+        : [again]
     }
     case 'plan-refused':
       if (plan?.state !== 'refused') return [{ do: 'nothing', settles }]
@@ -324,7 +336,21 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
   }
 }
 
-function redraft(plan: Plan, words: string[], snapshot: Snapshot, settles: AskId[]): Decision {
+/** A ready plan that asked its owner: the answers stand in every brief, and nothing is left to ask. */
+function withAnswers(draft: PlanDraft, answered: readonly Ask[]): PlanDraft {
+  const answers = answered.map(
+    ({ question, answer }) => `- ${question} ${answer?.text ?? answer?.choice ?? '(nothing)'}`,
+  )
+  const words = `\n\nThe owner was asked and decided:\n${answers.join('\n')}`
+  return { ...draft, questions: [], tasks: draft.tasks.map((task) => ({ ...task, brief: task.brief + words })) }
+}
+
+function redraft(
+  plan: Plan,
+  words: string[],
+  snapshot: Snapshot,
+  settles: AskId[],
+): Extract<Decision, { do: 'draft-plan' }> {
   return {
     do: 'draft-plan',
     version: nextVersion(snapshot),

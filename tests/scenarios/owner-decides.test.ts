@@ -54,6 +54,20 @@ test('questions of the planner are asked first, and the answers go into the next
   expect(fileAt(repository, 'main', 'b.txt')).toBe('good\n')
 })
 
+test('questions in a ready plan need no brain: the answers go into its briefs', async () => {
+  const room = await openRoom()
+  const repository = makeRepository(README)
+  await room.add(plan([task('a')], { questions: ['Which colour?'] }), repository)
+  await room.settled()
+  const [colour] = await room.daemon.inbox.list()
+  expect(colour).toMatchObject({ kind: 'plan-question', question: 'Which colour?' })
+  await room.daemon.inbox.answer(colour!.id, { text: 'blue', by: 'test' })
+  const view = await room.settled()
+  expect(view.goal.state).toBe('met')
+  expect(view.versions).toMatchObject([{ state: 'replaced' }, { state: 'active', author: 'owner' }])
+  expect(view.plan!.draft!.tasks[0]!.brief).toMatch(/decided:\n- Which colour\? blue$/)
+})
+
 test('with autonomy ask-land the target stays until the owner accepts', async () => {
   const room = await openRoom()
   const repository = makeRepository(README)
