@@ -281,6 +281,23 @@ export function createProgram(run: Run): Command {
       run(options, async (surface) => (await import('./commands/mcp.ts')).install(surface, client, options)),
     )
 
+  const tools = program.command('tools').description('Tools of your other MCP servers: list, agree, login, logout.')
+  leaf(tools, 'list', 'List them with what becomes of a call (the short form is `claw tools`).', { isDefault: true })
+    .option('--fresh', 'Ask the servers first, also those that do not run.')
+    .action((options: Json & { fresh?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/tools.ts')).list(surface, options)),
+    )
+  leaf(tools, 'agree <server> [tool]', 'Turn on what is new or has changed: one tool, or all of a server.').action(
+    (server: string, tool: string | undefined, options: Json) =>
+      run(options, async (surface) => (await import('./commands/tools.ts')).agree(surface, server, tool)),
+  )
+  leaf(tools, 'login <server>', 'Log in to a remote server (OAuth).').action((server: string, options: Json) =>
+    run(options, async (surface) => (await import('./commands/tools.ts')).login(surface, server)),
+  )
+  leaf(tools, 'logout <server>', 'Forget the login at a remote server.').action((server: string, options: Json) =>
+    run(options, async (surface) => (await import('./commands/tools.ts')).logout(surface, server)),
+  )
+
   const token = program.command('token').description('Tokens for MCP clients over HTTP: create, list, revoke.')
   leaf(token, 'create <name>', 'Make a token and print it, this once.')
     .option('--read-only', 'It may look and change nothing.')

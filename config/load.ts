@@ -44,6 +44,7 @@ export function readConfig(text: string, name: string, env: Environment): Readon
     throw new Fault('config_invalid', `${name}:1: expected keys and values, such as \`runs:\``, { hint: HINT })
   }
   dropEmptySections(fromFile as Record<string, unknown>)
+  takeMcpServers(fromFile as Record<string, unknown>)
   const checked = Config.safeParse(fromFile)
   if (!checked.success) {
     const complaints = explainIssues(Config, fromFile, checked.error)
@@ -72,6 +73,15 @@ function dropEmptySections(value: Record<string, unknown>): void {
   for (const [key, section] of Object.entries(value)) {
     if (section === null && key in Config.shape) delete value[key]
   }
+}
+
+/** Another client's `mcpServers` may be pasted as it is. What stands under `mcp.servers` wins. */
+function takeMcpServers(value: Record<string, unknown>): void {
+  const { mcpServers, mcp } = value
+  if (typeof mcpServers !== 'object' || mcpServers === null) return
+  const ours = (typeof mcp === 'object' && mcp !== null ? mcp : {}) as { servers?: object }
+  value['mcp'] = { ...ours, servers: { ...mcpServers, ...ours.servers } }
+  delete value['mcpServers']
 }
 
 function sourceOf(sources: ReadonlyMap<string, string>, path: (string | number)[]): string | undefined {

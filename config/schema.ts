@@ -62,6 +62,55 @@ export const UpstreamConfig = z.strictObject({
 })
 export type UpstreamConfig = z.infer<typeof UpstreamConfig>
 
+const Verdict = z.enum(['allow', 'ask', 'deny'])
+
+/** An MCP server of the owner's, in the shape that clients keep under `mcpServers`. */
+export const McpServerConfig = z
+  .strictObject({
+    type: z
+      .enum(['stdio', 'http', 'streamable-http', 'sse'])
+      .optional()
+      .describe('How it is spoken to; without it: by `command` or `url`.'),
+    command: z.string().min(1).optional().describe('A program that speaks MCP on its standard streams.'),
+    args: z.array(z.string()).default([]).describe('Its arguments.'),
+    env: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('Its environment beside PATH and HOME. `env:NAME`, `file:/path` and `${NAME}` stand for secrets.'),
+    cwd: z.string().optional().describe('Where it runs; default: the Claw home.'),
+    url: z.string().min(1).optional().describe('Where a remote server is reached.'),
+    headers: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('Sent with each request: `Authorization: Bearer ${NAME}`.'),
+    oauth: z
+      .strictObject({
+        clientId: z.string().optional().describe('Where the server does not let clients register themselves.'),
+        clientSecret: z.string().optional().describe('Its secret: `env:NAME` or `file:/path`.'),
+        scope: z.string().optional().describe('What is asked for; default: what the server names.'),
+      })
+      .optional()
+      .describe('Only where `claw tools login` needs to be told more than the server says.'),
+    disabled: z.boolean().default(false).describe('Kept, and not used.'),
+    brain: z.boolean().default(true).describe('Whether the brain may look things up with it while it plans.'),
+    runs: z.boolean().default(false).describe('Whether agents at work get its tools, through Claw.'),
+    tools: z
+      .record(z.string(), Verdict)
+      .default({})
+      .describe('What becomes of a call, by the tool’s name or a pattern (`delete_*`); all others: ask.'),
+    alwaysAllow: z.array(z.string()).default([]).describe('As other clients write it: tools that are allowed.'),
+    autoApprove: z.array(z.string()).default([]).describe('The same, as yet others write it.'),
+    timeoutSeconds: z.int().min(1).max(3600).default(60).describe('A call without an answer is given up after this.'),
+    timeout: z.number().optional().describe('As other clients write it, in units of their own; not used here.'),
+    description: z.string().optional().describe('A note of yours.'),
+  })
+  .refine(({ command, url }) => (command === undefined) !== (url === undefined), 'give either command or url')
+  .refine(
+    ({ command, type }) => type === undefined || (type === 'stdio') === (command !== undefined),
+    'type does not fit',
+  )
+export type McpServerConfig = z.infer<typeof McpServerConfig>
+
 const usdPerMillion = z.number().nonnegative()
 
 /** What a model costs, in place of the price library's word. */
@@ -281,6 +330,17 @@ export const Config = z.strictObject({
     .record(z.string(), PriceConfig)
     .default({})
     .describe('Prices by a model’s name, where the price library has none or yours differ.'),
+  mcp: z
+    .strictObject({
+      servers: z
+        .record(z.string().regex(/^[\w@./ -]{1,64}$/, 'letters, digits, `_`, `-`, `.`, `/`, `@`'), McpServerConfig)
+        .default({})
+        .describe(
+          'MCP servers whose tools Claw may use, by names of yours. `mcpServers` at the top of this file is read as well, as other clients write it.',
+        ),
+      resultMaxKb: z.int().min(1).max(1024).default(64).describe('What a model gets of one tool’s answer.'),
+    })
+    .prefault({}),
   desktop: z
     .strictObject({
       stayAwake: z

@@ -89,6 +89,12 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `${event.data.upstream} may be asked again`
     case 'model.unpriced':
       return `no price is known for ${event.data.model} of ${event.data.upstream}: its cost is not counted`
+    case 'tool.changed':
+      return `tool ${event.data.tool} of ${event.data.server} is ${event.data.change}: it is off until you agree (claw tools)`
+    case 'tool.agreed':
+      return `tool ${event.data.tool} of ${event.data.server} is as it should be, says ${event.data.by}`
+    case 'skill.agreed':
+      return `skill ${event.data.name} of ${event.data.repository} may be used, says ${event.data.by}`
     case 'daemon.started':
       return `daemon ${event.data.version} started`
     case 'daemon.stopped':

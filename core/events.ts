@@ -53,6 +53,9 @@ export interface EventData {
   'firing.skipped': { number: number; name: string | null; dueAt: number; reason: string }
   'firing.missed': { number: number; name: string | null; dueAt: number; moments: number; isMore: boolean }
   'firing.failed': { number: number; name: string | null; dueAt: number; reason: string }
+  'tool.changed': { server: string; tool: string; change: 'new' | 'changed' | 'gone' }
+  'tool.agreed': { server: string; tool: string; by: string }
+  'skill.agreed': { name: string; repository: string; by: string }
   'daemon.started': { version: string }
   'daemon.stopped': { signal: string }
   'daemon.reconciled': { runs: number; worktrees: number; processes: number }

@@ -64,6 +64,11 @@ export const FAULTS = {
   // secrets
   secret_invalid: 'final',
   secret_missing: 'final',
+  // the owner's MCP servers and skills
+  tool_server_unavailable: 'retry',
+  tool_not_found: 'final',
+  tool_refused: 'final',
+  skill_not_found: 'final',
   // memory
   note_not_found: 'final',
   note_refused: 'final',

@@ -17,6 +17,7 @@ export type Kind =
   | 'message'
   | 'job'
   | 'token'
+  | 'toolserver'
 export type Id<K extends Kind> = `${K}_${string}`
 
 /**

@@ -33,6 +33,8 @@ import type { McpEndpoint } from './mcp/endpoint.ts'
 import { createNotesForTools } from './mcp/notes-for-tools.ts'
 import { openRunTokens } from './mcp/run-tokens.ts'
 import { createTokens, type Tokens } from './mcp/tokens.ts'
+import { createOutsideTools, outsideEnvironment } from './mcp-client/create-outside-tools.ts'
+import type { OutsideTools } from './mcp-client/outside-tools.ts'
 import { createMemoryDoor, type MemoryDoor, notesDirOf } from './memory/open-memory.ts'
 import { createEventWriter } from './orchestrator/event-writer.ts'
 import { send } from './orchestrator/jobs.ts'
@@ -84,6 +86,8 @@ export interface Daemon extends AsyncDisposable {
   secrets: Secrets
   /** For whatever leaves by another way than the daemon's own. */
   redactor: Redactor
+  /** The owner's other MCP servers. */
+  outside: OutsideTools
   /** Mends what a crash left, then runs jobs. */
   start(): Promise<void>
   /** Resolves when no job is due and none runs. */
@@ -160,6 +164,19 @@ export async function createDaemon({
   const inbox = createStoreInbox({ store, queue, world })
   const table = createProcessTable()
   const memory = parts.use(createMemoryDoor({ config: config.memory, paths, world, host, secrets }))
+  const outside = parts.use(
+    await createOutsideTools({
+      config,
+      store,
+      world,
+      inbox,
+      table,
+      secrets,
+      home: paths.home,
+      baseEnv: outsideEnvironment(host),
+      version: host.version,
+    }),
+  )
 
   const ground: Ground = {
     config,
@@ -177,6 +194,7 @@ export async function createDaemon({
     registry,
     table,
     memory,
+    outside,
   }
   const machine = await findMachine({ config, paths, world, host, models: gateway.models })
   const proving = createProving(ground, machine, parts)
@@ -304,11 +322,12 @@ export async function createDaemon({
         health,
         memory: () => notes,
       })
-      const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes })
+      const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes, outside })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
     secrets,
     redactor,
+    outside,
     async start() {
       await verifier.sweep()
       await desk.sweep()

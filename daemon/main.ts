@@ -118,6 +118,7 @@ async function main(): Promise<void> {
     memory: parts.memory,
     rooms: parts.rooms,
     tokens: parts.tokens,
+    outside: parts.outside,
     readPlanFile,
     redactor: parts.redactor,
     token,

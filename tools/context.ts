@@ -238,6 +238,26 @@ export interface RunContext {
   ): Promise<OwnerSaid>
   /** Bound to the task's repository and goal. Undefined where there is no memory. */
   memory: RunMemory | undefined
+  /** Undefined where the owner has no other servers. */
+  outside: OutsideForRun | undefined
+}
+
+/** Tools of the owner's other MCP servers, as far as the owner gives them to runs. */
+export interface OutsideForRun {
+  offered(): Promise<OutsideToolForRun[]>
+  /** The text is marked as coming from outside. Throws tool_not_found, tool_refused, tool_server_unavailable. */
+  call(
+    name: string,
+    input: Record<string, unknown>,
+    options: { signal: AbortSignal; onProgress(done: number, words: string): void },
+  ): Promise<{ state: 'answered'; text: string; isError: boolean } | { state: 'open'; ask: number }>
+}
+
+export interface OutsideToolForRun {
+  name: string
+  title: string
+  description: string
+  inputSchema: Record<string, unknown>
 }
 
 export interface RunMemory {

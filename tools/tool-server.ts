@@ -22,9 +22,10 @@ import {
 import type { Clock } from '../core/clock.ts'
 import { Fault } from '../core/fault.ts'
 import { manyLines } from '../core/plain-text.ts'
-import type { OwnerContext, RunContext } from './context.ts'
+import type { OutsideToolForRun, OwnerContext, RunContext } from './context.ts'
 import type { Guidance } from './guidance.ts'
 import { OWNER_TOOLS, RUN_TOOLS } from './index.ts'
+import { addOutsideTool } from './outside-tool.ts'
 import { addPrompts } from './prompts.ts'
 import { addResources } from './resources.ts'
 import { type AnyTool, PersonNeeded, type ToolCall } from './tool.ts'
@@ -33,7 +34,7 @@ import { toolSchema } from './tool-schema.ts'
 /** Who calls, and what they may reach. */
 export type Caller =
   | { scope: 'owner'; by: string; mayAct: boolean; context: OwnerContext }
-  | { scope: 'run'; by: string; context: RunContext }
+  | { scope: 'run'; by: string; context: RunContext; outside: readonly OutsideToolForRun[] }
 
 export interface ToolServerDeps {
   version: string
@@ -75,6 +76,16 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
   let calls = 0
   const prepared = { owner: OWNER_TOOLS.map(prepare), run: RUN_TOOLS.map(prepare) }
 
+  async function counted<T>(work: () => Promise<T>) {
+    if (calls >= CALLS_MAX) return failed('Too many calls are under way at once; try again in a moment.')
+    calls++
+    try {
+      return await work()
+    } finally {
+      calls--
+    }
+  }
+
   return (caller) => {
     const server = new McpServer(
       { name: 'claw', title: 'Claw', version: deps.version },
@@ -86,16 +97,23 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
     )
     for (const { tool, config } of prepared[caller.scope]) {
       if (!isFor(tool, caller)) continue
-      const handler = async (input: unknown, context: ServerContext) => {
-        if (calls >= CALLS_MAX) return failed('Too many calls are under way at once; try again in a moment.')
-        calls++
-        try {
-          return await callTool({ ...deps, state }, server, tool as AnyTool<'owner' | 'run'>, caller, input, context)
-        } finally {
-          calls--
-        }
-      }
+      const handler = (input: unknown, context: ServerContext) =>
+        counted(() => callTool({ ...deps, state }, server, tool as AnyTool<'owner' | 'run'>, caller, input, context))
       server.registerTool(tool.name, config, handler as unknown as Handler)
+    }
+    if (caller.scope === 'run') {
+      for (const tool of caller.outside) {
+        addOutsideTool(server, tool, async (input, context) =>
+          counted(async () => {
+            const call = callOf(deps, server, caller, context, '')
+            try {
+              return await callOutside(caller.context, tool.name, input, call)
+            } catch (error) {
+              return failed(wordsFor(error, deps, tool.name))
+            }
+          }),
+        )
+      }
     }
     if (caller.scope === 'owner') {
       addResources(server, caller.context)
@@ -156,6 +174,18 @@ async function callTool(
   } catch (error) {
     return failed(wordsFor(error, deps, tool.name))
   }
+}
+
+async function callOutside({ outside }: RunContext, name: string, input: Record<string, unknown>, call: ToolCall) {
+  const { signal, progress } = call
+  const onProgress = (done: number, words: string) => void progress(done, words)
+  const answer = await outside!.call(name, input, { signal, onProgress })
+  if (answer.state === 'answered') {
+    return { isError: answer.isError, content: [{ type: 'text' as const, text: manyLines(answer.text) }] }
+  }
+  return failed(
+    `The owner has been asked whether this may be called (ask ${answer.ask}) and has not answered yet. Go on with what does not depend on it, then call it again with exactly the same input.`,
+  )
 }
 
 function failed(text: string) {

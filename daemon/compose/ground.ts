@@ -5,6 +5,7 @@ import type { World } from '../../core/world.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Host } from '../host.ts'
 import type { StoreInbox } from '../inbox/store-inbox.ts'
+import type { OutsideTools } from '../mcp-client/outside-tools.ts'
 import type { MemoryDoor } from '../memory/open-memory.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import type { RunRegistry } from '../orchestrator/run-registry.ts'
@@ -32,4 +33,6 @@ export interface Ground {
   registry: RunRegistry
   table: ProcessTable
   memory: MemoryDoor
+  /** The owner's other MCP servers. */
+  outside: OutsideTools
 }

@@ -17,6 +17,7 @@ import type { Health } from '../health.ts'
 import type { Inbox } from '../inbox/inbox.ts'
 import type { McpEndpoint } from '../mcp/endpoint.ts'
 import type { Tokens } from '../mcp/tokens.ts'
+import type { OutsideTools } from '../mcp-client/outside-tools.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import { backupRoutes } from './backup.ts'
 import { type CostRouteDeps, costRoutes } from './cost.ts'
@@ -38,6 +39,7 @@ import { redacting } from './redacting.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { taskRoutes } from './tasks.ts'
 import { tokenRoutes } from './tokens.ts'
+import { toolRoutes } from './tools.ts'
 
 export interface AppDeps extends NoteRouteDeps {
   goals: Goals
@@ -61,6 +63,8 @@ export interface AppDeps extends NoteRouteDeps {
   tokens?: Tokens
   /** Takes secrets out of every answer. */
   redactor?: Redactor
+  /** Tools of the owner's other MCP servers. */
+  outside?: Omit<OutsideTools, typeof Symbol.asyncDispose>
   token: string
   version: string
   pid: number
@@ -99,6 +103,7 @@ export function createApp(deps: AppDeps) {
     .route('/v1/notes', noteRoutes(deps))
     .route('/v1/recall', recallRoutes(deps))
     .route('/v1/memory', memoryRoutes(deps))
+    .route('/v1/tools', toolRoutes(deps))
     .route('/v1', proofRoutes(deps))
     .route('/', metricsRoutes(deps))
     .route('/v1', backupRoutes(deps))

@@ -74,6 +74,7 @@ import {
   ScheduleListSchema,
   ScheduleViewSchema,
 } from './schedules.ts'
+import { AgreeBody, LoginSchema, LogoutSchema, ToolServerListSchema, ToolServerSchema, ToolsQuery } from './tools.ts'
 
 export interface RouteWords {
   summary: string
@@ -242,6 +243,26 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     status: 201,
   },
   'DELETE /v1/tokens/{token}': { summary: 'Revokes a token: it opens nothing any more.', answer: TokenSchema },
+  'GET /v1/tools': {
+    summary: 'The tools of your other MCP servers, with what becomes of a call.',
+    query: ToolsQuery,
+    answer: ToolServerListSchema,
+  },
+  'POST /v1/tools/{server}/agree': {
+    summary: 'Agrees to what a server says of its tools now: those that are new or have changed are on again.',
+    body: AgreeBody,
+    answer: ToolServerSchema,
+  },
+  'POST /v1/tools/{server}/login': {
+    summary: 'Begins a login at a remote server (OAuth) and answers the address for your browser.',
+    body: EmptyBody,
+    answer: LoginSchema,
+  },
+  'POST /v1/tools/{server}/logout': {
+    summary: 'Forgets the login at a remote server.',
+    body: EmptyBody,
+    answer: LogoutSchema,
+  },
   'POST /v1/schedules': {
     summary: 'Adds a schedule: by the clock, on a signed call, when files change, or after a goal.',
     body: NewScheduleBody,
@@ -367,6 +388,7 @@ const PATH_WORDS: Record<string, string> = {
   name: 'The name of a schedule that a hook sets off.',
   token: 'A token’s name or id.',
   note: 'A note’s id, the start of one, or its path below the notes folder.',
+  server: 'The name of a server in `mcp.servers`.',
 }
 
 function inQuery(query: z.ZodType | undefined): object[] {

@@ -7,8 +7,9 @@ import type { World } from '../../core/world.ts'
 import type { OwnerSaid, RunContext } from '../../tools/context.ts'
 import { openAsk } from '../inbox/ask.ts'
 import type { StoreInbox } from '../inbox/store-inbox.ts'
-import { getGoal, getRun, getTask, listAsks, moveRun, updateAsk } from '../store/rows.ts'
+import { getGoal, getRun, getTask, listAsks, updateAsk } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import { whileWaiting } from './while-waiting.ts'
 
 export interface AskOwnerDeps {
   store: Store
@@ -34,13 +35,10 @@ export function createAskOwner({ store, world, inbox }: AskOwnerDeps) {
   return async (runId: RunId, question: Question, waitMs: number, signal: AbortSignal): Promise<OwnerSaid> => {
     const ask = await findOrOpen(runId, question)
     if (ask.state !== 'open') return settle(ask, question)
-    await setWaiting(runId, true)
-    try {
+    return whileWaiting(store, runId, async () => {
       const settled = await waitFor(ask, waitMs, signal)
       return settled ? await settle(settled, question) : { state: 'open', ask: ask.number }
-    } finally {
-      await setWaiting(runId, false)
-    }
+    })
   }
 
   async function findOrOpen(runId: RunId, { question, detail, choices }: Question): Promise<Ask> {
@@ -94,14 +92,6 @@ export function createAskOwner({ store, world, inbox }: AskOwnerDeps) {
     const { choice, text } = ask.answer
     const label = choice === null || choice === OTHER.id ? null : (choices[LETTERS.indexOf(choice)] ?? choice)
     return { state: 'answered', ask: ask.number, choice: label, text }
-  }
-
-  async function setWaiting(runId: RunId, isWaiting: boolean): Promise<void> {
-    await store.transaction(async (tx) => {
-      const { state } = await getRun(tx, runId)
-      if (isWaiting && state === 'running') await moveRun(tx, runId, 'waiting')
-      if (!isWaiting && state === 'waiting') await moveRun(tx, runId, 'running')
-    })
   }
 }
 

@@ -80,7 +80,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       return { scope: 'owner', by: `mcp:${token.name}`, mayAct: token.scopes.includes('act'), context: deps.owner }
     }
     const runId = await deps.runTokens.find(secret)
-    if (runId) return { scope: 'run', by: runId, context: deps.runOf(runId) }
+    if (runId) {
+      const context = deps.runOf(runId)
+      return { scope: 'run', by: runId, context, outside: (await context.outside?.offered()) ?? [] }
+    }
     throw refused('The token opens nothing here: it is unknown, revoked, expired, or its run has ended')
   }
 

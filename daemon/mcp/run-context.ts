@@ -3,10 +3,12 @@ import { taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import type { MemoryForTools, RunContext, RunMemory } from '../../tools/context.ts'
 import type { StoreInbox } from '../inbox/store-inbox.ts'
+import type { OutsideTools } from '../mcp-client/outside-tools.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { getGoal, getPlan, getRun, getTask, listTasks } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { createAskOwner } from './ask-owner.ts'
+import { createOutsideForRun } from './outside-for-run.ts'
 import { createScratchpad } from './scratchpad.ts'
 
 export interface RunContextDeps {
@@ -16,6 +18,8 @@ export interface RunContextDeps {
   events: Pick<EventWriter, 'write'>
   /** Undefined where there is no memory. */
   memory(): MemoryForTools | undefined
+  /** The owner's other servers, where there are any. */
+  outside?: OutsideTools
 }
 
 /** What a run may do through its token. Everything hangs on the run's own row: no call names another. */
@@ -37,6 +41,7 @@ export function createRunContexts(deps: RunContextDeps): (runId: RunId) => RunCo
       },
       askOwner: (question, waitMs, signal) => askOwner(runId, question, waitMs, signal),
       memory: memory && memoryOf(store, memory, row),
+      outside: deps.outside && createOutsideForRun({ store, tools: deps.outside }, row),
     }
   }
 }

@@ -18,8 +18,8 @@ export interface ReconcileDeps {
   worktreesDir: string
 }
 
-/** Kinds of id that a process of ours may carry: a run's, a landing's, a goal's (baseline), a proof's (again), a firing's (its condition). */
-const OURS = ['run', 'landing', 'goal', 'proof', 'firing'] as const
+/** Kinds of id that a process of ours may carry: a run's, a landing's, a goal's (baseline), a proof's (again), a firing's (its condition), a tool server's. */
+const OURS = ['run', 'landing', 'goal', 'proof', 'firing', 'toolserver'] as const
 
 /**
  * Compares rows and world at the start and mends the difference. Jobs come back by themselves; what is left is

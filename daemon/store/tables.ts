@@ -201,6 +201,16 @@ export interface Tables {
     lastUsedAt: number | null
     revokedAt: number | null
   }
+  outsideTool: {
+    server: string
+    name: string
+    agreed: string | null
+    seen: string | null
+    isAlways: number
+    changedAt: number
+  }
+  toolserver: { id: string; name: string }
+  skillConsent: { digest: string; name: string; repository: string; isAllowed: number; by: string; at: number }
   scratch: { id: Generated<number>; goalId: string; taskId: string; runId: string; at: number; text: string }
   spend: {
     id: Generated<number>

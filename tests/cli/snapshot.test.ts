@@ -17,10 +17,7 @@ const today = new URL('../../daemon/store/migrations/', import.meta.url)
 const steps = readdirSync(today).length
 const tomorrow = pathToFileURL(`${join(folder, 'migrations')}/`)
 cpSync(today, tomorrow, { recursive: true })
-writeFileSync(
-  new URL(`${String(steps + 1).padStart(4, '0')}-tomorrow.sql`, tomorrow),
-  'create table tomorrow (x integer) strict;',
-)
+writeFileSync(new URL('9999-tomorrow.sql', tomorrow), 'create table tomorrow (x integer) strict;')
 
 async function addGoal(file: string, migrations: URL, number: number, state: string): Promise<void> {
   await using store = openSqliteStore(file, { migrations })

@@ -3,16 +3,18 @@ import { systemClock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { RunId } from '../../core/run.ts'
 import { silentLog, type World } from '../../core/world.ts'
-import { createStoreInbox } from '../../daemon/inbox/store-inbox.ts'
+import { createStoreInbox, type StoreInbox } from '../../daemon/inbox/store-inbox.ts'
 import { createMcpEndpoint } from '../../daemon/mcp/endpoint.ts'
 import { createRunContexts } from '../../daemon/mcp/run-context.ts'
 import { openRunTokens } from '../../daemon/mcp/run-tokens.ts'
 import { createTokens } from '../../daemon/mcp/tokens.ts'
+import type { OutsideTools } from '../../daemon/mcp-client/outside-tools.ts'
 import { createEventWriter } from '../../daemon/orchestrator/event-writer.ts'
 import { createStoreSchedules } from '../../daemon/schedules/store-schedules.ts'
 import { addGoal, addPlan, addRepository, addRun, addTask } from '../../daemon/store/rows.ts'
 import { createSqliteQueue } from '../../daemon/store/sqlite-queue.ts'
 import { openSqliteStore } from '../../daemon/store/sqlite-store.ts'
+import type { Store } from '../../daemon/store/store.ts'
 import type { OwnerContext } from '../../tools/context.ts'
 import type { ToolServerDeps } from '../../tools/tool-server.ts'
 import { createFakeApp, PORT, TOKEN } from './fake-app.ts'
@@ -28,13 +30,16 @@ export interface PlaceOptions {
   hasMemory?: boolean
   extend?: NonNullable<ToolServerDeps['extend']>
   port?: () => number
+  /** The owner's other servers, over the place's own rows. */
+  outside?(parts: { store: Store; world: World; inbox: StoreInbox }): Promise<OutsideTools>
 }
 
 /**
  * The real endpoint in the real app. What an owner reaches are fakes; what a run reaches are real rows: two goals
  * in two repositories, each with two tasks, each task with a run at work.
  */
-export async function openMcpPlace({ file = ':memory:', world, hasMemory = true, extend, port }: PlaceOptions = {}) {
+export async function openMcpPlace(options: PlaceOptions = {}) {
+  const { file = ':memory:', world, hasMemory = true, extend, port } = options
   const theWorld: World = world ?? { clock: systemClock, log: silentLog }
   const store = openSqliteStore(file)
   const queue = createSqliteQueue({ store, world: theWorld })
@@ -71,7 +76,9 @@ export async function openMcpPlace({ file = ':memory:', world, hasMemory = true,
     status: async () => aHealth(),
     memory: hasMemory ? memory : undefined,
   }
+  const outside = await options.outside?.({ store, world: theWorld, inbox: runInbox })
   const runOf = createRunContexts({
+    ...(outside ? { outside } : {}),
     store,
     world: theWorld,
     inbox: runInbox,
@@ -89,7 +96,13 @@ export async function openMcpPlace({ file = ':memory:', world, hasMemory = true,
     closing: closing.signal,
     ...(extend ? { extend } : {}),
   })
-  const fake = createFakeApp({ mcp, tokens, world: theWorld, ...(port ? { port } : {}) })
+  const fake = createFakeApp({
+    mcp,
+    tokens,
+    world: theWorld,
+    ...(outside ? { outside } : {}),
+    ...(port ? { port } : {}),
+  })
 
   /** The SDK's client on the app, without a port. */
   const connect = async (token: string, options: ConnectOptions = {}): Promise<Client> => {
@@ -128,6 +141,7 @@ export async function openMcpPlace({ file = ':memory:', world, hasMemory = true,
     runToken: (runId: string) => runTokens.mint(runId as RunId),
     async [Symbol.asyncDispose]() {
       closing.abort()
+      await outside?.[Symbol.asyncDispose]()
       await writer[Symbol.asyncDispose]()
       await queue[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
