@@ -312,6 +312,21 @@ export function createProgram(run: Run): Command {
     run(options, async (surface) => (await import('./commands/token.ts')).revoke(surface, name)),
   )
 
+  leaf(program, 'setup', 'For the first time: find agents and keys, write the configuration, try one tiny goal.')
+    .addOption(
+      choices('--provider <api>', 'Which API the model has.', ['anthropic', 'openai', 'openai-chat', 'google']),
+    )
+    .option('--model <name>', 'The model, in the provider’s spelling.')
+    .option('--base-url <url>', 'Another server than the provider’s own.')
+    .option('--key <where>', 'Where its key is: env:NAME or file:/path.')
+    .option('--agent <name>', 'The agent to use.')
+    .option('--day-usd <amount>', 'US dollars per day before you are asked.', positive)
+    .option('--no-proof', 'Try no goal.')
+    .option('-y, --yes', 'Ask nothing; take the flags, and what was found.')
+    .action((options: Json & import('./commands/setup.ts').SetupOptions) =>
+      run(options, async (surface) => (await import('./commands/setup.ts')).setup(surface, options)),
+    )
+
   leaf(program, 'doctor', 'Check what Claw needs; each line says how to mend it.')
     .option('--fix', 'Mend what is safe to mend.')
     .option('--online', 'Also ask the providers of models whether they take the keys.')

@@ -187,7 +187,7 @@ export const Config = z.strictObject({
         .describe('The agent to use; null takes the first that is installed and has a model or login.'),
       order: z
         .array(z.string())
-        .default(['claude', 'codex', 'goose', 'pi'])
+        .default(['claude', 'codex', 'goose', 'pi', 'opencode', 'gemini', 'qwen', 'copilot'])
         .describe(
           'Preference among installed agents, when none is named; also the order in which another one is tried.',
         ),
@@ -421,6 +421,26 @@ export const Config = z.strictObject({
         .positive()
         .default(20)
         .describe('Above this the oldest wires, outputs and dependency folders go earlier; never what holds work.'),
+    })
+    .prefault({}),
+  telemetry: z
+    .strictObject({
+      otlp: z
+        .strictObject({
+          endpoint: z
+            .string()
+            .url()
+            .nullable()
+            .default(null)
+            .describe('Where traces go (OTLP over HTTP), such as `http://127.0.0.1:4318`; null: nowhere.'),
+          headers: z
+            .record(z.string(), z.string())
+            .default({})
+            .describe(
+              'Headers for it; a value that is a reference (`env:NAME`, `file:/path` …) stands for the secret.',
+            ),
+        })
+        .prefault({}),
     })
     .prefault({}),
   metrics: z

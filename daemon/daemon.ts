@@ -55,6 +55,8 @@ import { getProof, latestEvent, listEvents } from './store/rows.ts'
 import { createSqliteQueue } from './store/sqlite-queue.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import type { Tx } from './store/tables.ts'
+import { readHeaders } from './telemetry/read-headers.ts'
+import { openTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
 import { createGit } from './worktrees/git.ts'
 
@@ -155,9 +157,28 @@ export async function createDaemon({
         onLimit: ({ goalId }) => goalId && later((tx) => send(queue, tx, 'advance', goalId)),
         onResumed: () => later((tx) => send(queue, tx, 'dispatch', 'all')),
         onDay: () => later((tx) => wakeLimited(tx, queue)),
+        onAnswered: (request) => telemetry?.answered(request),
       },
     }),
   )
+  const otlp = config.telemetry.otlp
+  const telemetry: Telemetry | undefined =
+    otlp.endpoint === null
+      ? undefined
+      : parts.use(
+          await openTelemetry({
+            store,
+            world,
+            // Megabytes of library, for those who asked for it.
+            exporter: (await import('./telemetry/otlp-exporter.ts')).createOtlpExporter({
+              endpoint: otlp.endpoint,
+              headers: readHeaders(otlp.headers, secrets),
+              version: host.version,
+              world,
+              redact: redactor.text,
+            }),
+          }),
+        )
   const queue = parts.use(createSqliteQueue({ store, world }))
   const events = parts.use(createEventWriter({ store, world }))
   const registry = createRunRegistry()

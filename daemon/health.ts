@@ -6,7 +6,18 @@ export interface Health {
   home: string
   url: string
   node: string
-  agents: { name: string; title: string; found: boolean; words: string }[]
+  agents: {
+    name: string
+    title: string
+    /** Installed, and with a model or a login. */
+    found: boolean
+    installed: boolean
+    /** The owner is logged in with the agent itself. */
+    loggedIn: boolean
+    /** APIs of models that it can be pointed at. */
+    apis: string[]
+    words: string
+  }[]
   brain: string
   model: string | null
   /** Who answers for the models, and whether it may be asked now. */

@@ -29,6 +29,10 @@ const PROVIDERS: Record<string, string> = {
   goose: 'openai-chat',
   codex: 'openai',
   claude: 'anthropic',
+  opencode: 'openai-chat',
+  gemini: 'google',
+  qwen: 'openai-chat',
+  copilot: 'openai-chat',
 }
 const agent = process.argv.includes('--agent') ? (process.argv[process.argv.indexOf('--agent') + 1] ?? 'pi') : 'pi'
 const say = (text: string) => process.stderr.write(`${text}\n`)

@@ -1,10 +1,11 @@
 /** `claw config get | set | edit | check`: the one file, never left worse than it was. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { isMap, parse, parseDocument } from 'yaml'
+import { parse } from 'yaml'
 import { LIVE_KEYS } from '../../config/live.ts'
 import { listSettings, loadConfig, readConfig } from '../../config/load.ts'
 import { nearest } from '../../core/fault.ts'
+import { FIRST, readText, withKeys, writeWhole } from '../config-text.ts'
 import { editorOf, openEditor } from '../editor.ts'
 import { EXIT, usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
@@ -22,17 +23,7 @@ export async function get(surface: Surface, key: string | undefined): Promise<vo
 /** Writes one key, with comments and order of the file kept. What would not be a whole configuration is not written. */
 export async function set(surface: Surface, key: string, text: string): Promise<void> {
   const { configFile } = surface.paths
-  const document = parseDocument(read(configFile))
-  if (document.errors.length > 0) readConfig(read(configFile), configFile, {})
-  // `runs:` with nothing under it is a section too.
-  const path = key.split('.')
-  for (let length = 1; length < path.length; length++) {
-    const place = path.slice(0, length)
-    if (document.hasIn(place) && !isMap(document.getIn(place, true))) document.deleteIn(place)
-  }
-  document.setIn(path, parse(text))
-  const changed = document.toString()
-  readConfig(changed, configFile, {})
+  const changed = withKeys(readText(configFile), configFile, [[key, parse(text)]])
   writeWhole(configFile, changed)
   const value = valueAt(loadConfig(configFile, surface.env), key)
   if (surface.isJson) return surface.printJson({ key, value, when: LIVE_KEYS.has(key) ? 'now' : 'restart' })
@@ -49,7 +40,7 @@ export async function edit(surface: Surface): Promise<number> {
   if (!surface.canAsk) throw usage('There is no terminal to edit on; use claw config set')
   const draft = `${configFile}.edit`
   mkdirSync(dirname(configFile), { recursive: true, mode: 0o700 })
-  if (!existsSync(draft)) writeFileSync(draft, read(configFile) || FIRST, { mode: 0o600 })
+  if (!existsSync(draft)) writeFileSync(draft, readText(configFile) || FIRST, { mode: 0o600 })
   openEditor(surface, editor, draft)
   const text = readFileSync(draft, 'utf8')
   try {
@@ -72,20 +63,6 @@ export async function check(surface: Surface, file: string | undefined): Promise
   const words = existsSync(path) ? `${path} is right` : `There is no ${path}; the defaults hold`
   if (surface.isJson) surface.printJson({ file: path, ok: true })
   else surface.print(`${words}.`)
-}
-
-const FIRST = '# Every key and its default: docs/CONFIG.md. Only what differs needs to stand here.\n'
-
-function read(file: string): string {
-  return existsSync(file) ? readFileSync(file, 'utf8') : ''
-}
-
-/** Whole or not at all; a daemon that watches never reads half of it. */
-function writeWhole(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const draft = `${file}.${process.pid}.new`
-  writeFileSync(draft, text, { mode: 0o600, flush: true })
-  renameSync(draft, file)
 }
 
 function valueAt(config: unknown, key: string): unknown {

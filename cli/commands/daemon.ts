@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import type { DaemonFile } from '../../config/daemon-file.ts'
+import { Fault } from '../../core/fault.ts'
 import type { Health } from '../../daemon/health.ts'
 import { createClient } from '../client.ts'
 import { answers, connect, findLiving, locateIn, startDaemon, waitForAnswer, waitUntilGone } from '../daemon.ts'
@@ -53,20 +55,30 @@ export async function stop(surface: Surface): Promise<number> {
   return isGone ? EXIT.ok : EXIT.failed
 }
 
-/** Through the supervisor where there is one: then callers wait and none is refused. */
-export async function restart(surface: Surface): Promise<number> {
+export async function restart(surface: Surface): Promise<void> {
   const before = await answers(surface.paths)
+  const { pid, port } = await renew(surface)
+  if (surface.isJson) surface.printJson({ pid, port, before: before?.pid ?? null })
+  else surface.print(`The daemon runs: http://127.0.0.1:${port}, process ${pid}`)
+}
+
+/** A fresh daemon that answers. Through the supervisor where there is one: then callers wait and none is refused. */
+export async function renew(surface: Surface): Promise<DaemonFile> {
   const service = findService(surface)
   if (service) {
     await runCommands(service.restart, surface.env)
-    const { pid, port } = await waitForAnswer(surface)
-    if (surface.isJson) surface.printJson({ pid, port, before: before?.pid ?? null })
-    else surface.print(`The daemon runs: http://127.0.0.1:${port}, process ${pid}`)
-    return EXIT.ok
+    return waitForAnswer(surface)
   }
-  const code = before ? await stop(surface) : EXIT.ok
-  if (code === EXIT.ok) await start(surface)
-  return code
+  const before = await answers(surface.paths)
+  if (before) {
+    await createClient(() => before, surface.signal).v1.stop.$post({ json: {} })
+    if (!(await waitUntilGone(surface, before.pid, STOP_MAX_MS))) {
+      throw new Fault('command_failed', `process ${before.pid} is still there after ${STOP_MAX_MS / 1000} s`, {
+        hint: 'See: claw daemon logs',
+      })
+    }
+  }
+  return startDaemon(surface)
 }
 
 /** How the supervisor sees it, in words; nothing where there is none. */

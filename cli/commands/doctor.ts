@@ -83,7 +83,9 @@ async function daemonFindings(surface: Surface, options: DoctorOptions): Promise
 }
 
 function withoutDaemon({ env }: Surface): Finding[] {
-  const agents = ['claude', 'codex', 'goose', 'pi'].filter((name) => onPath(name, env))
+  const agents = ['claude', 'codex', 'goose', 'pi', 'opencode', 'gemini', 'qwen', 'copilot'].filter((name) =>
+    onPath(name, env),
+  )
   const keys = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY'].filter(
     (name) => env[name],
   )

@@ -1,5 +1,6 @@
+import { KEY_VARIABLES } from '../../config/known-models.ts'
 import type { ModelConfig } from '../../config/schema.ts'
-import { type FindSecret, findModel, KEY_VARIABLES } from '../brain/find-model.ts'
+import { type FindSecret, findModel } from '../brain/find-model.ts'
 import type { ModelAccess } from './agent.ts'
 
 const BASE_URLS = {

@@ -3,6 +3,7 @@
  *
  * Used for the brain and for the agents that take a model, so that both read the same config alike.
  */
+import { KEY_VARIABLES, MODEL_DEFAULTS } from '../../config/known-models.ts'
 import type { ModelConfig } from '../../config/schema.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { ModelBrainConfig } from './brain-wire.ts'
@@ -10,23 +11,6 @@ import type { ModelBrainConfig } from './brain-wire.ts'
 export type FindSecret = Pick<Secrets, 'find'>
 
 export type ModelFound = { model: ModelBrainConfig } | { missing: string }
-
-type Provider = ModelConfig['provider']
-
-/** The variables that hold each provider's key, the usual one first. */
-export const KEY_VARIABLES = {
-  anthropic: ['ANTHROPIC_API_KEY'],
-  openai: ['OPENAI_API_KEY'],
-  'openai-chat': ['OPENAI_API_KEY'],
-  google: ['GEMINI_API_KEY', 'GOOGLE_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY'],
-} as const satisfies Record<Provider, readonly string[]>
-
-/** Taken when the owner gave a key and named no model. */
-export const MODEL_DEFAULTS = {
-  anthropic: 'claude-sonnet-5-5',
-  openai: 'gpt-6-astra',
-  google: 'gemini-pro-latest',
-} as const satisfies Partial<Record<Provider, string>>
 
 /** The model that the config names; null: the first provider whose key is in the environment. */
 export function findModel(wanted: ModelConfig | null, secrets: FindSecret): ModelFound {

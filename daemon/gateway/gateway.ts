@@ -11,6 +11,7 @@ import type { FindSecret } from '../brain/find-model.ts'
 import { listUpstreamRows } from '../store/ledger-rows.ts'
 import { addEvent } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import type { AnsweredRequest } from '../telemetry/spans.ts'
 import { createAskUpstream } from './ask-upstream.ts'
 import { apiOf, findCall, readToken, WIRES } from './find-call.ts'
 import { createForward, type Forwarded, retryHeaders } from './forward.ts'
@@ -86,6 +87,8 @@ export interface GatewayDeps {
     onResumed(upstream: string): void
     /** A new day of the owner's: limits per day begin anew. */
     onDay(): void
+    /** A request has ended, however it did. */
+    onAnswered?(request: AnsweredRequest): void
   }
 }
 
@@ -105,7 +108,15 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   await using parts = new AsyncDisposableStack()
   const ledger = createLedger({ store, world: own })
   parts.defer(() => ledger.flush())
-  const meter = await openMeter({ store, ledger, world: own, prices, limits: config.limits, onLimit: tellOfLimit })
+  const meter = await openMeter({
+    store,
+    ledger,
+    world: own,
+    prices,
+    limits: config.limits,
+    onLimit: tellOfLimit,
+    onAnswered: (request) => hooks.onAnswered?.(request),
+  })
 
   /** Whoever decides what follows reads the ledger: it must say what we know. */
   function tellOfLimit(caller: Caller, limit: LimitUse): void {

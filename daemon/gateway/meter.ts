@@ -5,6 +5,7 @@ import type { World } from '../../core/world.ts'
 import { keepLostSpend, limitFactor, markOnce, sumSpend } from '../store/ledger-rows.ts'
 import { addEvent, getGoal } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
+import type { AnsweredRequest } from '../telemetry/spans.ts'
 import type { Ledger } from './ledger.ts'
 import { type Amount, amountInWords, dayOf, judgeLimits, type LimitScope, type LimitUse } from './limits.ts'
 import type { Prices } from './prices.ts'
@@ -54,6 +55,8 @@ export interface MeterDeps {
   limits: Config['limits']
   /** A limit was reached: the caller's run is stopped, its goal asks. */
   onLimit(caller: Caller, limit: LimitUse): void
+  /** A request has ended, however it did: for whoever watches. */
+  onAnswered?: ((request: AnsweredRequest) => void) | undefined
 }
 
 interface Account {
@@ -235,7 +238,12 @@ export async function openMeter(deps: MeterDeps): Promise<Meter> {
           if (usd === undefined) sayUnpriced(upstream.name, model)
           const amount = { tokens: used.inputTokens + used.outputTokens, usd: usd ?? 0 }
           for (const account of all) add(account.spent, amount, 1)
-          ledger.settle(id, { settledAt: world.clock.now(), state, status, ...used, usd: usd ?? null })
+          const endAt = world.clock.now()
+          ledger.settle(id, { settledAt: endAt, state, status, ...used, usd: usd ?? null })
+          const { provider, baseUrl } = upstream
+          const { goalId, taskId, runId, agent, purpose } = caller
+          const what = { id, goalId, taskId, runId, agent, purpose, provider, host: new URL(baseUrl).host, model }
+          deps.onAnswered?.({ ...what, tokens: used, usd: usd ?? null, state, status, startAt: at, endAt })
         },
       }
     },

@@ -1,8 +1,9 @@
+import { KEY_VARIABLES, MODEL_DEFAULTS, PROVIDER_APIS } from '../../config/known-models.ts'
 import type { Config, ModelConfig } from '../../config/schema.ts'
 import { Fault, nearest } from '../../core/fault.ts'
 import type { ModelAccess } from '../agents/agent.ts'
 import { withVersion } from '../agents/profiles/model-url.ts'
-import { type FindSecret, findKey, KEY_VARIABLES, MODEL_DEFAULTS } from '../brain/find-model.ts'
+import { type FindSecret, findKey } from '../brain/find-model.ts'
 import type { Api } from './wire.ts'
 
 /** A server of models, as the gateway uses it. */
@@ -30,13 +31,6 @@ const BASE_URLS: Record<Upstream['provider'], string> = {
   openai: 'https://api.openai.com/v1',
   'openai-chat': 'https://api.openai.com/v1',
   google: 'https://generativelanguage.googleapis.com/v1beta',
-}
-
-const APIS: Record<Upstream['provider'], readonly Api[]> = {
-  anthropic: ['anthropic'],
-  openai: ['openai-responses', 'openai-chat'],
-  'openai-chat': ['openai-chat'],
-  google: ['google'],
 }
 
 const PLAIN = { models: {}, fallbacks: [], parallelMax: 128, streamUsage: true }
@@ -88,7 +82,7 @@ function make(
   return {
     name,
     ...rest,
-    apis: APIS[of.provider],
+    apis: PROVIDER_APIS[of.provider],
     givenUrl: baseUrl,
     baseUrl: baseUrl === null ? own : withVersion(baseUrl, own.slice(own.lastIndexOf('/') + 1)),
     findKey: () => findKey({ key, baseUrl, provider: of.provider }, secrets),

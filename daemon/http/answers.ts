@@ -105,7 +105,17 @@ export const HealthSchema: z.ZodType<Health> = z.object({
   home: z.string(),
   url: z.string(),
   node: z.string(),
-  agents: z.array(z.object({ name: z.string(), title: z.string(), found: z.boolean(), words: z.string() })),
+  agents: z.array(
+    z.object({
+      name: z.string(),
+      title: z.string(),
+      found: z.boolean(),
+      installed: z.boolean(),
+      loggedIn: z.boolean(),
+      apis: z.array(z.string()),
+      words: z.string(),
+    }),
+  ),
   brain: z.string(),
   model: z.string().nullable(),
   upstreams: z.array(z.object({ name: z.string(), ready: z.boolean(), words: z.string() })),

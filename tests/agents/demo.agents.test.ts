@@ -10,16 +10,24 @@ import { describe, expect, test } from 'vitest'
  */
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const own = join(root, 'tests/agents/node_modules/.bin')
+const more = join(root, 'tests/agents/more/node_modules/.bin')
 const AGENTS = {
   pi: join(root, 'node_modules/.bin/pi-acp'),
   goose: join(own, 'goose'),
   codex: join(own, 'codex-acp'),
   claude: join(own, 'claude-agent-acp'),
+  opencode: join(root, 'tests/agents/more/node_modules/opencode-linux-x64/bin/opencode'),
+  gemini: join(more, 'gemini'),
+  qwen: join(more, 'qwen'),
+  copilot: join(more, 'copilot'),
 }
 
 describe.each(Object.entries(AGENTS))('%s', (agent, program) => {
   const isThere = existsSync(program)
-  if (!isThere) console.log(`skipped: ${agent} is not installed (npm run agents:install)`)
+  if (!isThere)
+    console.log(
+      `skipped: ${agent} is not installed (npm run ${program.includes('/more/') ? 'agents:install:more' : 'agents:install'})`,
+    )
 
   test.skipIf(!isThere)(
     'plans are worked off, failures mended, conflicts settled, all of it proven and merged',
@@ -51,7 +59,9 @@ describe.each(Object.entries(AGENTS))('%s', (agent, program) => {
 function demo(agent: string): Promise<{ code: number | null; out: string; err: string }> {
   const child = spawn(process.execPath, [join(root, 'demo/main.ts'), '--json', '--agent', agent], {
     env: {
-      PATH: [dirname(process.execPath), own, process.env['PATH']].join(delimiter),
+      PATH: [dirname(process.execPath), dirname(AGENTS[agent as keyof typeof AGENTS]), process.env['PATH']].join(
+        delimiter,
+      ),
       TMPDIR: process.env['TMPDIR'] ?? '/tmp',
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -16,6 +16,8 @@ export interface RunOptions {
   node?: string
   launcher?: string
   env?: Record<string, string>
+  /** Longer than it takes on the busiest machine. */
+  timeoutMs?: number
   /** Called with everything said on stdout so far; the first signal it answers is sent. */
   onOutput?: (stdout: string, stderr: string) => NodeJS.Signals | undefined
 }
@@ -32,7 +34,7 @@ export function claw(args: string[], options: RunOptions): Promise<Said> {
         TZ: 'UTC',
         ...options.env,
       },
-      timeout: 50_000,
+      timeout: options.timeoutMs ?? 50_000,
     })
     let stdout = ''
     let stderr = ''

@@ -206,7 +206,9 @@ export function aHealth(over: Partial<Health> = {}): Health {
     home: '/home/owner/.claw',
     url: 'http://127.0.0.1:4711',
     node: 'v24.21.0',
-    agents: [{ name: 'pi', title: 'pi', found: true, words: '0.87.1' }],
+    agents: [
+      { name: 'pi', title: 'pi', found: true, installed: true, loggedIn: false, apis: ['anthropic'], words: '0.87.1' },
+    ],
     brain: 'a model',
     model: 'm-1',
     upstreams: [],

@@ -43,14 +43,16 @@ test('a misspelt agent is a fault that names the nearest, or else all', () => {
     expect.objectContaining({ code: 'agent_not_found', hint: 'Did you mean claude?' }),
   )
   expect(() => profile('zzzzzzzz')).toThrow(
-    expect.objectContaining({ hint: expect.stringContaining('claude, codex, goose, pi') }),
+    expect.objectContaining({
+      hint: expect.stringContaining('claude, codex, goose, pi, opencode, gemini, qwen, copilot'),
+    }),
   )
 })
 
 test("an owner's program replaces a known one of the same name", () => {
   const mine = { command: ['my-pi'], env: {}, apis: [], mode: null }
   const names = listProfiles(noPrograms, { pi: mine, other: mine }).map(({ name, command }) => `${name} ${command[0]}`)
-  expect(names).toEqual(['claude claude-agent-acp', 'codex codex-acp', 'goose goose', 'pi my-pi', 'other my-pi'])
+  expect(names.filter((name) => /pi$/.test(name))).toEqual(['pi my-pi', 'other my-pi'])
 })
 
 test("a model stands in an owner's program's environment under the names they chose", () => {
@@ -79,6 +81,11 @@ test.each([
   ['goose', 'anthropic', { GOOSE_PROVIDER: 'anthropic', ANTHROPIC_HOST: 'http://127.0.0.1:9' }],
   ['codex', 'openai-responses', { CODEX_HOME: '/home/.codex', CLAW_MODEL_KEY: 'k' }],
   ['pi', 'openai-chat', { CLAW_MODEL_KEY: 'k', PI_OFFLINE: '1' }],
+  ['opencode', 'openai-chat', { CLAW_MODEL_KEY: 'k', OPENCODE_DISABLE_MODELS_FETCH: '1' }],
+  ['gemini', 'google', { GEMINI_API_KEY: 'k', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:9', GEMINI_MODEL: 'm' }],
+  ['qwen', 'openai-chat', { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'http://127.0.0.1:9/v1', OPENAI_MODEL: 'm' }],
+  ['copilot', 'anthropic', { COPILOT_PROVIDER_TYPE: 'anthropic', COPILOT_PROVIDER_BASE_URL: 'http://127.0.0.1:9' }],
+  ['copilot', 'openai-chat', { COPILOT_PROVIDER_TYPE: 'openai', COPILOT_PROVIDER_BASE_URL: 'http://127.0.0.1:9/v1' }],
 ] as const)('%s is pointed at %s', (name, api, env) => {
   expect(profile(name).env(context(api))).toMatchObject(env)
 })
@@ -162,8 +169,25 @@ test('an agent is usable when it is installed and has a model or a login', () =>
     ['codex', [], true, null, true],
     ['goose', [], false, 'openai-chat', true],
     ['pi', ['pi-acp', 'pi'], false, 'openai-chat', false],
+    ['opencode', ['opencode'], false, 'openai-chat', false],
+    ['gemini', ['gemini'], false, null, false],
+    ['qwen', ['qwen'], false, 'openai-chat', false],
+    ['copilot', ['copilot'], false, 'openai-chat', false],
     ['mine', [], false, null, true],
   ])
+})
+
+test('agents that would act without asking are told to ask, by a mode or by their settings', () => {
+  expect(profile('qwen').mode).toBe('default')
+  const settings = JSON.parse(profile('opencode').files(context(null))['.config/opencode/opencode.json']!)
+  expect(settings.permission).toEqual({ edit: 'ask', bash: 'ask', webfetch: 'ask' })
+})
+
+test('without a model an agent uses its own login', () => {
+  const auth = (name: string, file: string) => JSON.parse(profile(name).files(context(null))[file]!).security.auth
+  expect(auth('gemini', '.gemini/settings.json')).toEqual({ selectedType: 'oauth-personal' })
+  expect(auth('qwen', '.qwen/settings.json')).toEqual({ selectedType: 'qwen-oauth' })
+  expect(profile('copilot').env(context(null))).not.toHaveProperty('COPILOT_OFFLINE')
 })
 
 test("pi's own note of a failed model is read, and only from inside its HOME", () => {
