@@ -47,6 +47,8 @@ export const PlanDraft = z.object({
   tasks: z.array(PlannedTask).min(1).max(60),
   /** Globs that several tasks may change side by side (a changelog, an index file, lockfiles). */
   sharedPaths: z.array(z.string()).default([]),
+  /** Globs that no task may change, whatever its footprint says: from the owner's standing preferences. */
+  offLimits: z.array(z.string().min(1).max(400)).max(200).optional(),
   /** Checks of the goal as a whole, run on every merged tree. */
   checks: z.array(Check).default([]),
   /** What only the owner can answer before the work starts. */

@@ -7,6 +7,8 @@ export const Contract = z.object({
   overlay: z.array(OverlayFile),
   footprint: z.array(z.string()),
   sharedPaths: z.array(z.string()),
+  /** Globs that may not be changed, even inside the footprint. */
+  offLimits: z.array(z.string()).optional(),
 })
 export type Contract = z.infer<typeof Contract>
 
@@ -25,6 +27,8 @@ export const CheckResult = z.object({
   outputFile: z.string().nullable(),
   /** The end of the output, for people and for feedback. */
   tail: z.string(),
+  /** It said one thing and then another on the same files. `known`: memory knew it as such, and it was given its second try. */
+  flaky: z.object({ tries: z.int(), known: z.boolean() }).optional(),
 })
 export type CheckResult = z.infer<typeof CheckResult>
 

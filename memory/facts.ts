@@ -13,8 +13,8 @@ export interface Facts {
   /** The way to make a checkout ready that was seen to work, or to fail. */
   learnRecipe(repository: string, recipe: Recipe): Promise<void>
   findRecipe(repository: string): Promise<Recipe | undefined>
-  /** One verification: the command, the tree it ran on, and whether it passed. */
-  learnCheck(repository: string, check: { command: string; tree: string; passed: boolean; at: number }): Promise<void>
+  /** What commands said on a tree. With `from` (a goal), what was learned from the same before is not counted again. */
+  learnChecks(repository: string, checks: readonly SeenCheck[], from?: string): Promise<void>
   /** Checks seen to both pass and fail on one and the same tree. */
   flakyChecks(repository: string): Promise<FlakyCheck[]>
   /** Files of one landed change. */
@@ -24,7 +24,10 @@ export interface Facts {
     repository: string,
     files: readonly string[],
   ): Promise<{ file: string; together: number; of: number }[]>
-  learnAgentResult(result: AgentResult): Promise<void>
+  /** With `from` (a goal), what was learned from the same before is not counted again. */
+  learnAgentResults(results: readonly AgentResult[], from?: string): Promise<void>
+  /** What work on the repository goes by: commands that showed that it is good, folders that its tests lie in. */
+  learnConventions(repository: string, seen: Conventions, from?: string): Promise<void>
   /** By agent, for one kind of task or all; best first. */
   agentStats(kindOfTask?: string): Promise<AgentStats[]>
 }
@@ -40,6 +43,18 @@ export const Recipe = z.object({
   at: z.number(),
 })
 export type Recipe = z.infer<typeof Recipe>
+
+/** One verification: the command, the tree it ran on, and whether it passed. */
+export interface SeenCheck {
+  command: string
+  tree: string
+  passed: boolean
+}
+
+export interface Conventions {
+  checks: readonly string[]
+  testFolders: readonly string[]
+}
 
 export interface FlakyCheck {
   command: string
@@ -76,6 +91,8 @@ const CHANGES_MAX = 200
 /** A change of more files says nothing about what belongs together. */
 const CHANGE_FILES_MAX = 40
 const TOGETHER_MAX = 50
+const CUSTOMS_MAX = 30
+const SEEN_MAX = 500
 
 const Check = z.object({
   command: z.string(),
@@ -84,7 +101,11 @@ const Check = z.object({
   /** Newest last: tree, passes, failures. */
   trees: z.array(z.tuple([z.string(), z.int(), z.int()])),
 })
-const Checks = z.object({ checks: z.array(Check) })
+/** What was counted already: the newest last. */
+const Seen = z.array(z.string()).default([])
+const Checks = z.object({ checks: z.array(Check), seen: Seen })
+const Counted = z.array(z.tuple([z.string(), z.int()]))
+const Customs = z.object({ checks: Counted, testFolders: Counted, seen: Seen })
 const Changes = z.object({ changes: z.array(z.object({ commit: z.string(), files: z.array(z.string()) })) })
 const Results = z.object({
   results: z.array(
@@ -98,6 +119,7 @@ const Results = z.object({
       usd: z.number().nullable(),
     }),
   ),
+  seen: Seen,
 })
 
 export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNotes' | 'getNote'>): Facts {
@@ -156,6 +178,12 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
     kind: 'lesson',
     title: 'Files of this repository that change together',
   })
+  const customsPlace = (repository: string): Place => ({
+    scope: scopeOf(repository),
+    subject: 'conventions',
+    kind: 'fact',
+    title: 'What work on this repository goes by',
+  })
   const resultsPlace: Place = {
     scope: 'global',
     subject: 'agents',
@@ -176,27 +204,18 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
       return (await read(recipePlace(repository), Recipe.nullable(), null)) ?? undefined
     },
 
-    learnCheck: (repository, { command, tree, passed }) =>
+    learnChecks: (repository, seenChecks, from) =>
       inTurn(async () => {
-        const { checks } = await read(checksPlace(repository), Checks, { checks: [] })
-        const known = checks.find((check) => check.command === command)
-        const check = known ?? { command, passes: 0, failures: 0, trees: [] }
-        check[passed ? 'passes' : 'failures']++
-        const seen = check.trees.find(([name]) => name === tree)
-        if (seen) seen[passed ? 1 : 2]++
-        else check.trees.push([tree, passed ? 1 : 0, passed ? 0 : 1])
-        // Trees that proved it flaky are kept the longest.
-        if (check.trees.length > TREES_MAX) {
-          const dull = check.trees.findIndex(([, passes, failures]) => passes === 0 || failures === 0)
-          check.trees.splice(Math.max(0, dull), 1)
-        }
-        const rest = checks.filter((other) => other !== check)
-        const kept = [...rest, check].slice(-CHECKS_MAX)
-        await write(checksPlace(repository), { checks: kept }, checksText(kept.map(flakiness)))
+        const { checks, seen } = await read(checksPlace(repository), Checks, { checks: [], seen: [] })
+        if (seenChecks.length === 0 || isSeen(seen, from)) return
+        let kept = checks
+        for (const one of seenChecks) kept = withCheck(kept, one)
+        const data = { checks: kept, seen: withSeen(seen, from) }
+        await write(checksPlace(repository), data, checksText(kept.map(flakiness)))
       }),
 
     async flakyChecks(repository) {
-      const { checks } = await read(checksPlace(repository), Checks, { checks: [] })
+      const { checks } = await read(checksPlace(repository), Checks, { checks: [], seen: [] })
       return checks.map(flakiness).filter(({ trees }) => trees > 0)
     },
 
@@ -223,32 +242,28 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
         .slice(0, TOGETHER_MAX)
     },
 
-    learnAgentResult: (result) =>
+    learnConventions: (repository, { checks, testFolders }, from) =>
       inTurn(async () => {
-        const { results } = await read(resultsPlace, Results, { results: [] })
-        const known = results.find(
-          ({ agent, kindOfTask }) => agent === result.agent && kindOfTask === result.kindOfTask,
-        )
-        const row = known ?? {
-          agent: result.agent,
-          kindOfTask: result.kindOfTask,
-          tasks: 0,
-          passed: 0,
-          runs: 0,
-          ms: 0,
-          usd: null,
+        const known = await read(customsPlace(repository), Customs, { checks: [], testFolders: [], seen: [] })
+        if (checks.length + testFolders.length === 0 || isSeen(known.seen, from)) return
+        const data = {
+          checks: counted(known.checks, checks),
+          testFolders: counted(known.testFolders, testFolders),
+          seen: withSeen(known.seen, from),
         }
-        row.tasks++
-        if (result.passed) row.passed++
-        row.runs += result.runs
-        row.ms += result.durationMs
-        if (result.usd !== null) row.usd = (row.usd ?? 0) + result.usd
-        const kept = (known ? results : [...results, row]).slice(-CHECKS_MAX)
-        await write(resultsPlace, { results: kept }, resultsText(kept.map(statsOf)))
+        await write(customsPlace(repository), data, customsText(data))
+      }),
+
+    learnAgentResults: (given, from) =>
+      inTurn(async () => {
+        const { results, seen } = await read(resultsPlace, Results, { results: [], seen: [] })
+        if (given.length === 0 || isSeen(seen, from)) return
+        const kept = given.reduce(withResult, results).slice(-CHECKS_MAX)
+        await write(resultsPlace, { results: kept, seen: withSeen(seen, from) }, resultsText(kept.map(statsOf)))
       }),
 
     async agentStats(kindOfTask) {
-      const { results } = await read(resultsPlace, Results, { results: [] })
+      const { results } = await read(resultsPlace, Results, { results: [], seen: [] })
       return results
         .filter((row) => kindOfTask === undefined || row.kindOfTask === kindOfTask)
         .map(statsOf)
@@ -262,6 +277,72 @@ const ATTRIBUTE = 'counted'
 
 export function scopeOf(repository: string): Scope {
   return `repo:${repository.replace(/[\s/\\'"]/g, '_').slice(0, 120)}`
+}
+
+function isSeen(seen: readonly string[], from: string | undefined): boolean {
+  return from !== undefined && seen.includes(from)
+}
+
+function withSeen(seen: readonly string[], from: string | undefined): string[] {
+  return from === undefined ? [...seen] : [...seen, from].slice(-SEEN_MAX)
+}
+
+/** Pure: what is given may be what a file holds. */
+function withCheck(
+  checks: readonly z.infer<typeof Check>[],
+  { command, tree, passed }: SeenCheck,
+): z.infer<typeof Check>[] {
+  const known = checks.find((check) => check.command === command) ?? { command, passes: 0, failures: 0, trees: [] }
+  const [, passes, failures] = known.trees.find(([name]) => name === tree) ?? [tree, 0, 0]
+  const own: [string, number, number] = [tree, passes + (passed ? 1 : 0), failures + (passed ? 0 : 1)]
+  const isKnown = known.trees.some(([name]) => name === tree)
+  const trees = isKnown ? known.trees.map((each) => (each[0] === tree ? own : each)) : [...known.trees, own]
+  // Trees that proved it flaky are kept the longest.
+  if (trees.length > TREES_MAX) {
+    const dull = trees.findIndex(([, ok, not]) => ok === 0 || not === 0)
+    trees.splice(Math.max(0, dull), 1)
+  }
+  const check = {
+    command,
+    passes: known.passes + (passed ? 1 : 0),
+    failures: known.failures + (passed ? 0 : 1),
+    trees,
+  }
+  return [...checks.filter((other) => other.command !== command), check].slice(-CHECKS_MAX)
+}
+
+type ResultRow = z.infer<typeof Results>['results'][number]
+
+function withResult(rows: readonly ResultRow[], result: AgentResult): ResultRow[] {
+  const { agent, kindOfTask } = result
+  const is = (row: ResultRow) => row.agent === agent && row.kindOfTask === kindOfTask
+  const known = rows.find(is) ?? { agent, kindOfTask, tasks: 0, passed: 0, runs: 0, ms: 0, usd: null }
+  const row: ResultRow = {
+    ...known,
+    tasks: known.tasks + 1,
+    passed: known.passed + (result.passed ? 1 : 0),
+    runs: known.runs + result.runs,
+    ms: known.ms + result.durationMs,
+    usd: result.usd === null ? known.usd : (known.usd ?? 0) + result.usd,
+  }
+  return rows.some(is) ? rows.map((other) => (is(other) ? row : other)) : [...rows, row]
+}
+
+/** Most often first. */
+function counted(known: readonly (readonly [string, number])[], seen: readonly string[]): [string, number][] {
+  const counts = new Map<string, number>(known)
+  for (const one of new Set(seen)) counts.set(one, (counts.get(one) ?? 0) + 1)
+  return [...counts].sort((a, b) => b[1] - a[1]).slice(0, CUSTOMS_MAX)
+}
+
+function customsText({ checks, testFolders }: Pick<z.infer<typeof Customs>, 'checks' | 'testFolders'>): string {
+  const list = (items: readonly (readonly [string, number])[]) =>
+    items.map(([name, times]) => `- \`${name}\` (${times === 1 ? 'one goal' : `${times} goals`})`).join('\n')
+  const parts = [
+    ...(checks.length > 0 ? [`Commands that showed that work is good:\n\n${list(checks)}`] : []),
+    ...(testFolders.length > 0 ? [`Folders that tests were put into:\n\n${list(testFolders)}`] : []),
+  ]
+  return parts.join('\n\n')
 }
 
 function flakiness(check: z.infer<typeof Check>): FlakyCheck {

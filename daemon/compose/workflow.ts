@@ -12,6 +12,9 @@ import { createLandTasks } from '../landing/land-tasks.ts'
 import { createOpenPullRequest } from '../landing/pull-request.ts'
 import { createRunServers } from '../mcp/run-servers.ts'
 import type { RunTokens } from '../mcp/run-tokens.ts'
+import { createLearn } from '../memory/learn.ts'
+import { createLessonWriter } from '../memory/lessons.ts'
+import { createRecallForWork } from '../memory/recall-for-work.ts'
 import { createAdvance } from '../orchestrator/advance.ts'
 import { createDispatcher } from '../orchestrator/dispatcher.ts'
 import { createGiveUp } from '../orchestrator/give-up.ts'
@@ -89,6 +92,7 @@ export function defineWorkflow(
     },
     worktreeOf: more.worktreeOf,
   })
+  const recall = createRecallForWork({ memory: ground.memory, config: config.memory, world })
   const planBaseline = createPlanBaseline({ verifier })
   const planGoal = createPlanGoal({
     store,
@@ -96,14 +100,15 @@ export function defineWorkflow(
     world,
     desk,
     survey: async (repository, commit) => surveyToMarkdown(await survey({ repository, commit })),
-    recall: async () => null,
+    recall: recall.forPlan,
     draft: async ({ goal, survey: surveyMarkdown, memory, previous, finished, words }, signal) =>
       thinking.planner.plan(
         {
           goalId: goal.id,
           goalText: goal.text,
           surveyMarkdown,
-          memoryMarkdown: memory,
+          preferences: memory.preferences,
+          memoryMarkdown: memory.recalled,
           previous,
           finished,
           steers: words,
@@ -143,7 +148,7 @@ export function defineWorkflow(
         return found.checks.filter(({ verdict }) => verdict === 'passes-already').map(({ words }) => words)
       }),
     prompts: createTaskPrompts({ prompts: thinking.prompts }),
-    recall: async () => null,
+    recall: recall.forRun,
     verdict,
     turnVerdict: classifyTurn,
     runsDir: paths.runsDir,
@@ -185,6 +190,18 @@ export function defineWorkflow(
   })
   const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir, log: world.log })
 
+  const learn = createLearn({
+    store,
+    world,
+    desk,
+    memory: ground.memory,
+    isWanted: config.memory.learn,
+    lessons: createLessonWriter({
+      brain: thinking.choice.use === 'none' ? null : thinking.brain,
+      prompts: thinking.prompts,
+    }),
+  })
+
   const giveUp = createGiveUp({ store, queue, world })
   const job = <K extends string>(
     name: JobName,
@@ -204,6 +221,7 @@ export function defineWorkflow(
   job('land-goal', landGoal)
   job('report', report)
   job('tidy', tidy)
+  job('learn', learn, 1)
 }
 
 /** What a run gets: its agent and model, its workplace, its tools, and who decides what it may do. */

@@ -20,6 +20,8 @@ export interface JobKeys {
   /** The goal's branch onto its target. */
   'land-goal': GoalId
   report: GoalId
+  /** What a goal that has ended taught, into the notes. */
+  learn: GoalId
   /** Takes away what a task that has ended leaves behind. */
   tidy: TaskId
   /** The firings of a schedule that are due, one after the other. */

@@ -4,6 +4,7 @@ import type { Plan, PlanDraft, PlanId } from '../../core/plan.ts'
 import type { Task } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import { openAsk } from '../inbox/ask.ts'
+import type { PlanMemory } from '../memory/recall-for-work.ts'
 import { refusedChoices } from '../orchestrator/decide.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { Queue } from '../store/queue.ts'
@@ -11,7 +12,7 @@ import { addEvent, getGoal, getPlan, listPlans, listTasks, movePlan, updateGoal 
 import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Repository } from '../worktrees/worktree.ts'
-import { vetPlan } from './vet.ts'
+import { type OffLimit, vetPlan } from './vet.ts'
 
 export interface PlanGoalDeps {
   store: Store
@@ -20,8 +21,8 @@ export interface PlanGoalDeps {
   desk: RepositoryDesk
   /** Facts of the repository at a commit, in Markdown for the planner. */
   survey(repository: Repository, commit: string): Promise<string>
-  /** What memory says that bears on the goal; null where there is nothing. */
-  recall(goal: Goal): Promise<string | null>
+  /** What memory says that bears on the goal, and what it forbids. */
+  recall(goal: Goal, files: readonly string[]): Promise<PlanMemory>
   /** Asks the brain. */
   draft(request: DraftRequest, signal: AbortSignal): Promise<{ draft: PlanDraft; author: string }>
   /** Runs each check of the plan on its base. */
@@ -35,7 +36,7 @@ export interface PlanGoalDeps {
 export interface DraftRequest {
   goal: Goal
   survey: string
-  memory: string | null
+  memory: PlanMemory
   /** The refused version before this one, with the reasons. */
   previous: { draft: PlanDraft; reasons: string[] } | null
   /** Tasks that are done and stay. */
@@ -77,25 +78,31 @@ export function createPlanGoal(deps: PlanGoalDeps) {
     const repository = await deps.desk.get(goal.repositoryId)
     const commit = await takeBase(goal, repository)
     const finished = (await listTasks(store.db, goal.id)).filter((task) => task.state === 'done')
+    const files = await repository.listFiles(commit)
     let { draft, author } = plan
+    let offLimits: readonly OffLimit[] = []
     if (!draft) {
+      const memory = await deps.recall(goal, files)
       const drafted = await deps.draft(
         {
           goal,
           survey: await deps.survey(repository, commit),
-          memory: await deps.recall(goal),
+          memory,
           previous: await previousOf(plan),
           finished: finished.map((task) => ({ key: task.spec.key, title: task.spec.title })),
           words: plan.request,
         },
         signal,
       )
-      draft = withFinished(drafted.draft, finished)
+      // A plan of the owner's own says itself what may be changed.
+      offLimits = memory.offLimits
+      draft = withOffLimits(withFinished(drafted.draft, finished), offLimits)
       author = drafted.author
     }
     const reasons = vetPlan(draft, {
-      files: await repository.listFiles(commit),
+      files,
       agents: [...deps.agents()],
+      footprintForbidden: offLimits,
       finished: finished.map((task) => task.spec.key),
     })
     const onBase =
@@ -163,6 +170,11 @@ export function createPlanGoal(deps: PlanGoalDeps) {
       await send(queue, tx, 'advance', goal.id)
     })
   }
+}
+
+/** What is forbidden goes with the plan, so that the work is held to it as well, whatever its footprint claims. */
+function withOffLimits(draft: PlanDraft, offLimits: readonly OffLimit[]): PlanDraft {
+  return offLimits.length === 0 ? draft : { ...draft, offLimits: offLimits.map(({ glob }) => glob) }
 }
 
 /** Finished tasks stay in every later plan, so that others can need them; a plan that names their keys again does not redo them. */

@@ -17,9 +17,15 @@ export interface PlanFacts {
   /** Names of the agent profiles that can be used. */
   agents: readonly string[]
   /** Globs that no task may change. */
-  footprintForbidden?: readonly string[]
+  footprintForbidden?: readonly OffLimit[]
   /** Keys of tasks that are done: they may be needed, stand in the draft or not, and are not vetted again. */
   finished?: readonly string[]
+}
+
+export interface OffLimit {
+  glob: string
+  /** Ends a sentence: `your note "…" says so`. Null: it goes without saying. */
+  because: string | null
 }
 
 /** Reasons beyond this many help nobody. */
@@ -110,9 +116,17 @@ function vetFootprint(glob: string, task: PlannedTask, draft: PlanDraft, facts: 
       `${who} claims every file ("${glob}") while other tasks may run beside it; narrow its footprint, or put the tasks in order with \`needs\`.`,
     )
   }
-  const forbidden = (facts.footprintForbidden ?? []).find((other) => !isEverything(glob) && globsMeet(glob, other))
-  if (forbidden) reasons.push(`${who} has "${glob}" in its footprint, and "${forbidden}" may not be changed here.`)
+  // A claim on everything is no wish for this file; changing it is found when the work is proven.
+  const forbidden = offLimitsOf(draft, facts).find((other) => !isEverything(glob) && globsMeet(glob, other.glob))
+  if (forbidden) {
+    const because = forbidden.because === null ? '' : `: ${forbidden.because}`
+    reasons.push(`${who} has "${glob}" in its footprint, and "${forbidden.glob}" may not be changed here${because}.`)
+  }
   return reasons
+}
+
+function offLimitsOf({ offLimits = [] }: PlanDraft, { footprintForbidden = [] }: PlanFacts): OffLimit[] {
+  return [...footprintForbidden, ...offLimits.map((glob) => ({ glob, because: null }))]
 }
 
 function isEverything(glob: string): boolean {

@@ -60,6 +60,8 @@ export interface MakePlan {
   finished: readonly { key: string; title: string }[]
   previous: { draft: unknown; reasons: readonly string[] } | null
   surveyMarkdown: string
+  /** The owner's standing preferences, in their words. */
+  preferences: string | null
   memoryMarkdown: string | null
 }
 
@@ -106,6 +108,7 @@ export function loadPrompts() {
   const plan = two('make-plan')
   const review = two('review')
   const writeUp = two('write-up')
+  const lessons = two('lessons')
 
   return {
     startTask: ({ label, task, contract, goalText, feedback }: StartTask): string =>
@@ -121,6 +124,7 @@ export function loadPrompts() {
             : '',
         checks: checkList(contract.checks),
         overlay: overlayWords(contract),
+        forbidden: offLimitWords(contract),
         earlier: feedback
           ? `## What was tried before\n\nThe working directory holds earlier work on this task. Keep what is good.\n\n${output(feedback)}`
           : '',
@@ -160,6 +164,7 @@ export function loadPrompts() {
         attempts: String(v.attemptsMax),
         finished: bullets(v.finished.map(({ key, title }) => `\`${key}\`: ${title}`)) || 'None.',
         previous: v.previous ? previousWords(v.previous) : 'There was none.',
+        preferences: v.preferences ?? 'Nothing.',
         survey: asData('survey', v.surveyMarkdown, SURVEY_MAX),
         memory: v.memoryMarkdown ? asData('memory', v.memoryMarkdown, MEMORY_MAX) : 'Nothing that bears on this goal.',
       }),
@@ -175,6 +180,18 @@ export function loadPrompts() {
         guards: v.guards.length > 0 ? asData('guards', bullets(v.guards.map(guardWords)), RECORD_MAX) : 'Nothing.',
         diff: asData('diff', v.diff, DIFF_MAX),
       }),
+
+    /** What memory gives to a run, below what it is to do. */
+    remembered: ({ preferences, recalled }: { preferences: string | null; recalled: string | null }): string =>
+      [
+        ...(preferences === null ? [] : [`## What the owner always wants\n\n${preferences}`]),
+        ...(recalled === null
+          ? []
+          : [`## What earlier work taught\n\nHints, not orders.\n\n${asData('memory', recalled, MEMORY_MAX)}`]),
+      ].join('\n\n'),
+
+    lessons: ({ goalText, record }: { goalText: string; record: string }): SystemAndPrompt =>
+      lessons({ goal: goalText, record: asData('record', record, RECORD_MAX) }),
 
     writeUp: ({ goalText, record }: { goalText: string; record: string }): SystemAndPrompt =>
       writeUp({ goal: goalText, record: asData('record', record, RECORD_MAX) }),
@@ -193,6 +210,12 @@ function checkList(checks: readonly Check[]): string {
   if (checks.length === 0) return 'There is no command; what you wrote is read.'
   const meaning = { 'fails-before': 'fails now and must pass', holds: 'must pass' }
   return bullets(checks.map((check) => `${check.name} (${meaning[check.kind]}): \`${check.command}\``))
+}
+
+function offLimitWords({ offLimits = [] }: Contract): string {
+  return offLimits.length === 0
+    ? ''
+    : `Never change these, even where a glob above matches:\n\n${bullets(offLimits.map(code))}`
 }
 
 function overlayWords({ overlay }: Contract): string {

@@ -57,7 +57,9 @@ function emptyDiff({ kind, changes }: GuardInput): GuardFinding[] {
 function outsideFootprint({ changes, contract }: GuardInput): GuardFinding[] {
   const allowed = [...contract.footprint, ...contract.sharedPaths]
   const overlay = new Set(contract.overlay.map((file) => file.path))
-  const isAllowed = (path: string) => isLockfile(path) || overlay.has(path) || isInside(path, allowed)
+  const isOffLimits = (path: string) => isInside(path, contract.offLimits ?? [])
+  const isAllowed = (path: string) =>
+    !isOffLimits(path) && (isLockfile(path) || overlay.has(path) || isInside(path, allowed))
   return changes
     .flatMap((change) =>
       change.kind === 'renamed' && change.from !== null ? [change.from, change.path] : [change.path],
@@ -67,7 +69,9 @@ function outsideFootprint({ changes, contract }: GuardInput): GuardFinding[] {
       guard: 'outside-footprint',
       level: 'ask',
       path,
-      detail: `${path} is outside of what the task was to change (${contract.footprint.slice(0, 6).join(', ')})`,
+      detail: isOffLimits(path)
+        ? `${path} was changed, and a standing preference of yours says that it may not be`
+        : `${path} is outside of what the task was to change (${contract.footprint.slice(0, 6).join(', ')})`,
     }))
 }
 

@@ -62,6 +62,7 @@ export function contractOf(task: Task, draft: PlanDraft): Contract {
     overlay: task.spec.overlay,
     footprint: task.spec.footprint,
     sharedPaths: draft.sharedPaths,
+    ...(draft.offLimits ? { offLimits: draft.offLimits } : {}),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Plan } from '../../core/plan.ts'
 import type { World } from '../../core/world.ts'
 import type { GoalCost } from '../gateway/goal-cost.ts'
 import { decide } from '../orchestrator/decide.ts'
+import { send } from '../orchestrator/jobs.ts'
 import { gather } from '../orchestrator/snapshot.ts'
 import type { Queue } from '../store/queue.ts'
 import { addEvent, getGoal, listProofs, moveGoal, updateGoal } from '../store/rows.ts'
@@ -63,6 +64,7 @@ export function createWriteReport(deps: ReportDeps) {
         })
       }
       await addEvent(tx, now, { type: 'goal.reported', goalId, data: { file } })
+      await send(deps.queue, tx, 'learn', goalId)
     })
     await deps.onEnded(await getGoal(store.db, goalId))
   }

@@ -79,6 +79,7 @@ export class Attempt {
         task: this.task,
         goal: this.goal,
         sharedPaths: plan.draft?.sharedPaths ?? [],
+        offLimits: plan.draft?.offLimits ?? [],
         feedback: [this.task.next?.feedback ?? '', told.text].filter(Boolean).join('\n\n'),
         memory: await deps.recall(this.task, this.goal),
       }

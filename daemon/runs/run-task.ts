@@ -15,6 +15,7 @@ import type {
   TurnEnd,
 } from '../agents/agent.ts'
 import { openAsk } from '../inbox/ask.ts'
+import type { RunMemory } from '../memory/recall-for-work.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
@@ -66,8 +67,8 @@ export interface RunTaskDeps {
     resume(input: PromptInput): string
     reconcile(input: PromptInput & { conflicts: string[]; others: { title: string; brief: string }[] }): string
   }
-  /** What memory says that bears on the task; null where there is nothing. */
-  recall(task: Task, goal: Goal): Promise<string | null>
+  /** What memory says that bears on the task. */
+  recall(task: Task, goal: Goal): Promise<RunMemory>
   verdict(error: unknown): RunVerdict
   /** Whether the way a turn ended speaks against it, should it have changed nothing. */
   turnVerdict(end: TurnEnd): RunVerdict | undefined
@@ -82,8 +83,9 @@ export interface PromptInput {
   task: Task
   goal: Goal
   sharedPaths: string[]
+  offLimits: string[]
   feedback: string
-  memory: string | null
+  memory: RunMemory
 }
 
 /**

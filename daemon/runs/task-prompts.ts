@@ -4,13 +4,22 @@ import type { PromptInput, RunTaskDeps } from './run-task.ts'
 
 /** What an agent is told at the start of a run, by what the run is for. */
 export function createTaskPrompts({ prompts }: { prompts: Prompts }): RunTaskDeps['prompts'] {
-  const values = ({ task, goal, sharedPaths }: PromptInput) => ({
+  const values = ({ task, goal, sharedPaths, offLimits }: PromptInput) => ({
     label: taskLabel(goal.number, task.number),
     task: task.spec,
     goalText: goal.text,
-    contract: { checks: task.spec.checks, overlay: task.spec.overlay, footprint: task.spec.footprint, sharedPaths },
+    contract: {
+      checks: task.spec.checks,
+      overlay: task.spec.overlay,
+      footprint: task.spec.footprint,
+      sharedPaths,
+      offLimits,
+    },
   })
-  const withMemory = (text: string, { memory }: PromptInput) => (memory ? `${text}\n\n${memory}` : text)
+  const withMemory = (text: string, { memory }: PromptInput) => {
+    const remembered = prompts.remembered(memory)
+    return remembered === '' ? text : `${text}\n\n${remembered}`
+  }
   return {
     start: (input) => withMemory(prompts.startTask({ ...values(input), feedback: input.feedback || null }), input),
     goOn: (input) =>

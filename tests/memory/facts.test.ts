@@ -20,7 +20,7 @@ test('a check that passes and fails on one tree is flaky; one that fails on anot
   const { memory, read } = await openRoom()
   const facts = createFacts(memory)
   const learn = (command: string, tree: string, passed: boolean) =>
-    facts.learnCheck('app', { command, tree, passed, at: 1 })
+    facts.learnChecks('app', [{ command, tree, passed }])
   await learn('npm test', 't1', true)
   await learn('npm test', 't1', false)
   await learn('npm run lint', 't1', true)
@@ -33,9 +33,9 @@ test('a check that passes and fails on one tree is flaky; one that fails on anot
 test('a flaky tree is remembered however many trees come after it', async () => {
   const { memory } = await openRoom()
   const facts = createFacts(memory)
-  await facts.learnCheck('app', { command: 'c', tree: 'odd', passed: true, at: 1 })
-  await facts.learnCheck('app', { command: 'c', tree: 'odd', passed: false, at: 1 })
-  for (let i = 0; i < 30; i++) await facts.learnCheck('app', { command: 'c', tree: `t${i}`, passed: true, at: 1 })
+  await facts.learnChecks('app', [{ command: 'c', tree: 'odd', passed: true }])
+  await facts.learnChecks('app', [{ command: 'c', tree: 'odd', passed: false }])
+  for (let i = 0; i < 30; i++) await facts.learnChecks('app', [{ command: 'c', tree: `t${i}`, passed: true }])
   expect((await facts.flakyChecks('app'))[0]).toMatchObject({ command: 'c', trees: 1 })
 })
 
@@ -57,8 +57,8 @@ test('agents are ranked by what was proven, and little evidence counts for littl
   const { memory } = await openRoom()
   const facts = createFacts(memory)
   const result = { kindOfTask: 'change', runs: 1, durationMs: 5, usd: null, at: 1 }
-  await facts.learnAgentResult({ ...result, agent: 'new', passed: true })
-  for (let i = 0; i < 10; i++) await facts.learnAgentResult({ ...result, agent: 'old', passed: i > 0 })
+  await facts.learnAgentResults([{ ...result, agent: 'new', passed: true }])
+  for (let i = 0; i < 10; i++) await facts.learnAgentResults([{ ...result, agent: 'old', passed: i > 0 }])
   expect((await facts.agentStats('change')).map(({ agent, tasks, passed }) => ({ agent, tasks, passed }))).toEqual([
     { agent: 'old', tasks: 10, passed: 9 },
     { agent: 'new', tasks: 1, passed: 1 },
@@ -70,15 +70,17 @@ test('many results at the same moment are all counted', async () => {
   const facts = createFacts(memory)
   await Promise.all(
     Array.from({ length: 20 }, () =>
-      facts.learnAgentResult({
-        agent: 'a',
-        kindOfTask: 'change',
-        passed: true,
-        runs: 1,
-        durationMs: 1,
-        usd: 0.5,
-        at: 1,
-      }),
+      facts.learnAgentResults([
+        {
+          agent: 'a',
+          kindOfTask: 'change',
+          passed: true,
+          runs: 1,
+          durationMs: 1,
+          usd: 0.5,
+          at: 1,
+        },
+      ]),
     ),
   )
   expect((await facts.agentStats())[0]).toMatchObject({ tasks: 20, usd: 10 })
@@ -87,11 +89,26 @@ test('many results at the same moment are all counted', async () => {
 test('a fact that the owner made unreadable is started anew, not fatal', async () => {
   const { memory, put, read } = await openRoom()
   const facts = createFacts(memory)
-  await facts.learnCheck('app', { command: 'c', tree: 't', passed: true, at: 1 })
+  await facts.learnChecks('app', [{ command: 'c', tree: 't', passed: true }])
   const { path } = memory.listNotes()[0]!
   put(path, read(path).replace(/^ {2}checks:[\s\S]*?^---$/m, '  checks: 7\n---'))
   await memory.settled()
   expect(await facts.flakyChecks('app')).toEqual([])
-  await facts.learnCheck('app', { command: 'c', tree: 't', passed: true, at: 1 })
+  await facts.learnChecks('app', [{ command: 'c', tree: 't', passed: true }])
   expect(memory.listNotes()).toHaveLength(1)
+})
+
+test('what was learned from a goal is not counted again, in whatever order it is told', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  const result = { agent: 'a', kindOfTask: 'change', passed: true, runs: 1, durationMs: 1, usd: null, at: 1 }
+  for (const from of ['goal_1', 'goal_2', 'goal_1']) {
+    await facts.learnAgentResults([result, result], from)
+    await facts.learnChecks('app', [{ command: 'c', tree: 't', passed: from === 'goal_1' }], from)
+    await facts.learnConventions('app', { checks: ['npm test'], testFolders: ['tests'] }, from)
+  }
+  expect((await facts.agentStats())[0]).toMatchObject({ tasks: 4, passed: 4 })
+  expect(await facts.flakyChecks('app')).toEqual([{ command: 'c', passes: 1, failures: 1, trees: 1 }])
+  const customs = memory.listNotes({ scopes: ['repo:app'], subject: 'conventions' })[0]!
+  expect((await memory.getNote(customs.id)).body).toContain('`npm test` (2 goals)')
 })

@@ -35,6 +35,7 @@ function aRequest(over: Partial<PlanRequest> = {}): PlanRequest {
   return {
     goalText: 'Add rate limiting',
     surveyMarkdown: '# Survey\nTypeScript',
+    preferences: null,
     memoryMarkdown: null,
     previous: null,
     finished: [],
@@ -91,6 +92,7 @@ test('the brain is told the goal, the owner’s words, what is finished and why 
       answers: [{ question: 'Which port?', answer: '8080' }],
       finished: [{ key: 'old', title: 'The old one' }],
       previous: { draft: aPlan({ summary: 'Refused one' }), reasons: ['Task "x" has no check.'] },
+      preferences: null,
       memoryMarkdown: 'Tests are flaky.',
     }),
   )

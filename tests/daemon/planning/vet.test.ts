@@ -111,7 +111,7 @@ test('finished tasks may be needed, are not vetted again, and stand in nobody’
 })
 
 test('what may not be changed is refused in a footprint', () => {
-  const strict = { ...facts, footprintForbidden: ['.github/**'] }
+  const strict = { ...facts, footprintForbidden: [{ glob: '.github/**', because: null }] }
   expect(vetPlan(aPlan({ tasks: [aTask({ footprint: ['.github/workflows/ci.yml'] })] }), strict)[0]).toMatch(
     /"\.github\/\*\*" may not/,
   )

@@ -63,18 +63,29 @@ test('every file is used, and no variable is left in what is said', () => {
         finished: [],
         previous: null,
         surveyMarkdown: 'S',
+        preferences: null,
         memoryMarkdown: null,
       }),
     ),
     ...Object.values(prompts.review({ goalText: 'G', task, contract, diff: 'D', results: [], guards: [] })),
     ...Object.values(prompts.writeUp({ goalText: 'G', record: 'R' })),
+    ...Object.values(prompts.lessons({ goalText: 'G', record: 'R' })),
+    prompts.remembered({ preferences: 'P', recalled: 'R' }),
   ]
   for (const text of said) expect(text).not.toMatch(/\{\{|undefined|\[object/)
   const files = readdirSync(new URL('../../../daemon/prompts/', import.meta.url)).filter((file) => file.endsWith('.md'))
   expect(files.toSorted()).toEqual(
-    ['continue-task', 'make-plan', 'reconcile', 'resume-task', 'review', 'start-task', 'steer-task', 'write-up'].map(
-      (name) => `${name}.md`,
-    ),
+    [
+      'continue-task',
+      'lessons',
+      'make-plan',
+      'reconcile',
+      'resume-task',
+      'review',
+      'start-task',
+      'steer-task',
+      'write-up',
+    ].map((name) => `${name}.md`),
   )
 })
 
