@@ -66,8 +66,11 @@ interface Prepared {
   }
 }
 
-/** Answers a function that makes the server for one caller. */
-export function createToolServers(deps: ToolServerDeps): (caller: Caller) => McpServer {
+/**
+ * Answers a function that makes the server for one caller. With `only`, for a request that calls one tool, it holds
+ * that tool and nothing else.
+ */
+export function createToolServers(deps: ToolServerDeps): (caller: Caller, only?: string) => McpServer {
   // Between the rounds of a call the client carries its state: sealed, for this caller, for ten minutes.
   const state = createRequestStateCodec<RoundState>({
     key: randomBytes(32),
@@ -86,7 +89,10 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
     }
   }
 
-  return (caller) => {
+  return (caller, tool) => {
+    // One that is not there is answered by the whole server, which knows all names.
+    const only = tool !== undefined && hasTool(caller, tool) ? tool : undefined
+    const isWanted = ({ name }: { name: string }) => only === undefined || name === only
     const server = new McpServer(
       { name: 'claw', title: 'Claw', version: deps.version },
       {
@@ -96,13 +102,13 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
       },
     )
     for (const { tool, config } of prepared[caller.scope]) {
-      if (!isFor(tool, caller)) continue
+      if (!isWanted(tool) || !isFor(tool, caller)) continue
       const handler = (input: unknown, context: ServerContext) =>
         counted(() => callTool({ ...deps, state }, server, tool as AnyTool<'owner' | 'run'>, caller, input, context))
       server.registerTool(tool.name, config, handler as unknown as Handler)
     }
     if (caller.scope === 'run') {
-      for (const tool of caller.outside) {
+      for (const tool of caller.outside.filter(isWanted)) {
         addOutsideTool(server, tool, async (input, context) =>
           counted(async () => {
             const call = callOf(deps, server, caller, context, '')
@@ -115,13 +121,26 @@ export function createToolServers(deps: ToolServerDeps): (caller: Caller) => Mcp
         )
       }
     }
-    if (caller.scope === 'owner') {
+    if (caller.scope === 'owner' && only === undefined) {
       addResources(server, caller.context)
       addPrompts(server, caller.context, deps.guidance)
     }
     deps.extend?.(server, state as RequestStateCodec)
     return server
   }
+}
+
+function hasTool(caller: Caller, name: string): boolean {
+  const tools: readonly (AnyTool<'owner'> | AnyTool<'run'>)[] = caller.scope === 'owner' ? OWNER_TOOLS : RUN_TOOLS
+  const own = tools.some((tool) => tool.name === name && isFor(tool, caller))
+  return own || (caller.scope === 'run' && caller.outside.some((tool) => tool.name === name))
+}
+
+/** Outside tools wait too: for the owner, and for programs that nobody knows. */
+export function mayWait(name: string, { scope }: Caller): boolean {
+  const tools: readonly (AnyTool<'owner'> | AnyTool<'run'>)[] = scope === 'owner' ? OWNER_TOOLS : RUN_TOOLS
+  const tool = tools.find((other) => other.name === name)
+  return tool === undefined || tool.waits === true
 }
 
 function prepare(tool: AnyTool<'owner'> | AnyTool<'run'>): Prepared {

@@ -26,6 +26,8 @@ export interface Tool<
   destructive: boolean
   /** Whether calling it again with the same input changes nothing more. */
   idempotent: boolean
+  /** Whether a call may wait for something to happen: its client is then kept posted that the line is open. */
+  waits?: true
   /** Left out of the list where this is missing. */
   needs?: 'memory'
   input: I

@@ -5,7 +5,8 @@ import type { RunId } from '../../core/run.ts'
 import type { World } from '../../core/world.ts'
 import type { OwnerContext, RunContext } from '../../tools/context.ts'
 import { loadGuidance } from '../../tools/guidance.ts'
-import { type Caller, createToolServers, type ToolServerDeps } from '../../tools/tool-server.ts'
+import { type Caller, createToolServers, mayWait, type ToolServerDeps } from '../../tools/tool-server.ts'
+import { answerPlain, peek } from './quick-call.ts'
 import type { RunTokens } from './run-tokens.ts'
 import { authOf, createSessions } from './sessions.ts'
 import type { Tokens } from './tokens.ts'
@@ -56,7 +57,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     },
   })
   const handler = createMcpHandler(
-    ({ authInfo }: McpRequestContext) => serverFor(authInfo!.extra!['caller'] as Caller),
+    ({ authInfo }: McpRequestContext) => {
+      const { caller, tool } = authInfo!.extra as { caller: Caller; tool?: string }
+      return serverFor(caller, tool)
+    },
     {
       maxRequestBodySize: BODY_MAX_BYTES,
       maxSubscriptions: SUBSCRIPTIONS_MAX,
@@ -90,7 +94,15 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   return {
     async handle(request) {
       const caller = await callerOf(request)
-      return (await sessions.find(request, caller)) ?? handler.fetch(request, { authInfo: authOf(caller) })
+      const inSession = await sessions.find(request, caller)
+      if (inSession) return inSession
+      const { request: whole, peeked } = await peek(request, BODY_MAX_BYTES)
+      const { body, tool, isPlain } = peeked
+      if (tool !== undefined && isPlain && !mayWait(tool, caller)) {
+        return answerPlain(whole, body, caller, serverFor(caller, tool))
+      }
+      const authInfo = authOf(caller, tool)
+      return handler.fetch(whole, { authInfo, ...(body === undefined ? {} : { parsedBody: body }) })
     },
   }
 }

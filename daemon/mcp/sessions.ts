@@ -118,6 +118,6 @@ async function readStart({ body }: Request): Promise<string | undefined> {
 }
 
 /** What handlers see of the caller; the token itself goes no further. */
-export function authOf(caller: Caller) {
-  return { token: '', clientId: caller.by, scopes: [], extra: { caller } }
+export function authOf(caller: Caller, tool?: string) {
+  return { token: '', clientId: caller.by, scopes: [], extra: { caller, tool } }
 }

@@ -6,7 +6,7 @@
  * behind the guard for Host and Origin, which stays as it is.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serveHttp } from '../../daemon/http/serve.ts'
@@ -17,6 +17,10 @@ import { addFixtures } from './fixtures.ts'
 const REVISIONS = ['2026-07-28', '2025-11-25']
 const PROGRAM = join(import.meta.dirname, 'programs/node_modules/@modelcontextprotocol/conformance/dist/index.js')
 
+if (!existsSync(PROGRAM)) {
+  process.stderr.write('The conformance suite is not installed: npm run mcp:install\n')
+  process.exit(2)
+}
 let port = 0
 const place = await openMcpPlace({ port: () => port, extend: addFixtures })
 const app = {

@@ -21,6 +21,7 @@ export const watchGoal = defineTool({
   readOnly: true,
   destructive: false,
   idempotent: true,
+  waits: true,
   input: z.strictObject({
     goal: GoalName,
     cursor: z.int().min(0).optional().describe('The cursor of the answer before.'),

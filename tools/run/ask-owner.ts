@@ -11,6 +11,7 @@ export const askOwner = defineTool({
   readOnly: false,
   destructive: false,
   idempotent: true,
+  waits: true,
   input: z.strictObject({
     question: z
       .string()
