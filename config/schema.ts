@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { Autonomy, Land } from '../core/goal.ts'
+import { isReference, REFERENCE_WORDS } from '../core/secret-reference.ts'
 import { ChannelConfig } from './channels.ts'
 
 /** An ACP program that Claw has no profile for. */
@@ -341,6 +342,15 @@ export const Config = z.strictObject({
       resultMaxKb: z.int().min(1).max(1024).default(64).describe('What a model gets of one tool’s answer.'),
     })
     .prefault({}),
+  credentials: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, 'lower-case letters, digits and dashes'),
+      z.string().refine(isReference, `write where the secret lies: ${REFERENCE_WORDS}`),
+    )
+    .default({})
+    .describe(
+      'Secrets that tasks may ask for, by names of yours: `deploy: env:DEPLOY_TOKEN`. A run is given one only if its plan names it and you agree.',
+    ),
   desktop: z
     .strictObject({
       stayAwake: z

@@ -8,6 +8,7 @@ export const AskKind = z.enum([
   'land-approval',
   'land-blocked',
   'permission',
+  'credential',
   'question',
   'guard',
   'review',

@@ -56,6 +56,16 @@ export interface EventData {
   'tool.changed': { server: string; tool: string; change: 'new' | 'changed' | 'gone' }
   'tool.agreed': { server: string; tool: string; by: string }
   'skill.agreed': { name: string; repository: string; by: string }
+  'credential.decided': { label: string; reference: string; verdict: string; by: string; scope: string }
+  'permission.decided': {
+    label: string
+    agent: string
+    what: string
+    verdict: string
+    reason: string
+    rule: string
+    by: string
+  }
   'daemon.started': { version: string }
   'daemon.stopped': { signal: string }
   'daemon.reconciled': { runs: number; worktrees: number; processes: number }

@@ -69,6 +69,7 @@ export const FAULTS = {
   tool_not_found: 'final',
   tool_refused: 'final',
   skill_not_found: 'final',
+  secret_in_work: 'final',
   // memory
   note_not_found: 'final',
   note_refused: 'final',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Moves } from './moves.ts'
+import { PermissionProfile } from './permission.ts'
 
 /** open: being worked on or waiting; paused: by the owner; met: every task done and landed; dropped: given up. */
 export const GoalState = z.enum(['open', 'paused', 'met', 'dropped'])
@@ -56,6 +57,8 @@ export const Goal = z.object({
   limits: GoalLimits,
   /** The agent profile the owner asked for; null lets the daemon choose. */
   agent: z.string().nullable(),
+  /** How much its agents may do without the owner; null: as the configuration says. */
+  permissions: PermissionProfile.nullable(),
   source: GoalSource,
   state: GoalState,
   /** What stopped `advance`: a stack, shown in the inbox. Null while all is well. */

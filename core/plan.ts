@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PlannedCredential } from './credential.ts'
 import type { Moves } from './moves.ts'
 
 /**
@@ -38,6 +39,8 @@ export const PlannedTask = z.object({
   overlay: z.array(OverlayFile).default([]),
   /** The agent profile to prefer; null lets the dispatcher choose. */
   agent: z.string().nullable().default(null),
+  /** Secrets that its runs are given, each only once the owner agreed. */
+  credentials: z.array(PlannedCredential).max(20).default([]),
 })
 export type PlannedTask = z.infer<typeof PlannedTask>
 

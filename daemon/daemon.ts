@@ -46,10 +46,12 @@ import { readOutput } from './proof/read-output.ts'
 import { readMetrics } from './read-metrics.ts'
 import { createScheduling } from './schedules/create-scheduling.ts'
 import type { Schedules } from './schedules/schedules.ts'
+import { readAgain } from './secrets/credentials.ts'
 import { createHostSecrets, readSecretFile } from './secrets/host-secrets.ts'
 import { readKeyring } from './secrets/read-keyring.ts'
 import { createRunProgram } from './secrets/run-program.ts'
 import type { Secrets } from './secrets/secrets.ts'
+import { listConsented } from './store/consent-rows.ts'
 import { costSheet } from './store/ledger-rows.ts'
 import { getProof, latestEvent, listEvents } from './store/rows.ts'
 import { createSqliteQueue } from './store/sqlite-queue.ts'
@@ -350,6 +352,7 @@ export async function createDaemon({
     redactor,
     outside,
     async start() {
+      await readAgain(secrets, await listConsented(store.db))
       await verifier.sweep()
       await desk.sweep()
       const found = await reconcile({ store, queue, world, table, worktreesDir: paths.worktreesDir })

@@ -23,7 +23,7 @@ export interface Proving {
 }
 
 export function createProving(
-  { config, paths, world, host, store }: Ground,
+  { config, paths, world, host, store, redactor }: Ground,
   { sandbox, shell }: Machine,
   parts: AsyncDisposableStack,
 ): Proving {
@@ -31,7 +31,7 @@ export function createProving(
     createRepositoryDesk({
       store,
       world,
-      repositories: createRepositories({ world, ownerEnv: host.env }),
+      repositories: createRepositories({ world, ownerEnv: host.env, holdsSecret: redactor.finds }),
       dir: paths.repositoriesDir,
       workspacesDir: paths.workspacesDir,
     }),

@@ -33,6 +33,8 @@ import { createPrepareWorkplace } from '../runs/prepare-workplace.ts'
 import { createRunTask, type RunTaskDeps } from '../runs/run-task.ts'
 import { createTaskPrompts } from '../runs/task-prompts.ts'
 import { createTidyTask } from '../runs/tidy-task.ts'
+import { createCredentials } from '../secrets/credentials.ts'
+import { whyForbidden } from '../secrets/forbidden.ts'
 import { getGoal, listTasks } from '../store/rows.ts'
 import type { Ground } from './ground.ts'
 import type { Machine } from './machine.ts'
@@ -126,6 +128,7 @@ export function defineWorkflow(
         return planBaseline({ ...input, ownerCheckout: await ownerCheckout(input.goal), done: new Set(done) }, signal)
       }),
     agents: agents.knownNames,
+    credentials: Object.keys(config.credentials),
   })
   const runTask = createRunTask({
     ...runParts(ground, machine, proving, more),
@@ -137,6 +140,11 @@ export function defineWorkflow(
     driver: thinking.driver,
     events: ground.events,
     redactor: ground.redactor,
+    credentials: createCredentials({
+      ...ground,
+      named: config.credentials,
+      forbidden: (reference) => whyForbidden(reference, ground),
+    }).forRun,
     baseline: ({ goal, ...input }, signal) =>
       limited(signal, async () => {
         const checkout = await ownerCheckout(goal)

@@ -17,7 +17,7 @@ export interface AddGoalDeps {
   queue: Queue
   world: World
   desk: RepositoryDesk
-  config: Pick<Config, 'goals'>
+  config: Pick<Config, 'goals' | 'credentials'>
   /** Every agent there is a profile for, installed or not. */
   knownAgents(): readonly string[]
 }
@@ -37,7 +37,11 @@ export function createAddGoal(deps: AddGoalDeps) {
     }
     if (wanted.agent !== null) assertAgent(wanted.agent)
     if (wanted.plan) {
-      const reasons = vetPlan(wanted.plan, { files: null, agents: [...deps.knownAgents()] })
+      const reasons = vetPlan(wanted.plan, {
+        files: null,
+        agents: [...deps.knownAgents()],
+        credentials: Object.keys(config.credentials),
+      })
       if (reasons.length > 0) throw new Fault('plan_invalid', reasons.join(' '), { details: { reasons } })
     }
     const now = world.clock.now()
@@ -69,6 +73,7 @@ export function createAddGoal(deps: AddGoalDeps) {
           usdMax: wanted.usdMax ?? config.goals.usdMax,
         },
         agent: wanted.agent,
+        permissions: wanted.permissions,
         source: wanted.source,
         state: 'open',
         quarantine: null,

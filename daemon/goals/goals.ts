@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Autonomy, GoalSource, Land } from '../../core/goal.ts'
+import { PermissionProfile } from '../../core/permission.ts'
 import { PlanDraft } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
 import type { GoalSummary, GoalView, ReviewView, TaskView } from './views.ts'
@@ -17,6 +18,8 @@ export const NewGoal = z.strictObject({
   usdMax: z.number().positive().nullable().default(null),
   tokensMax: z.int().positive().nullable().default(null),
   agent: z.string().min(1).nullable().default(null),
+  /** How much its agents may do without you; null: as the configuration says. */
+  permissions: PermissionProfile.nullable().default(null),
   plan: PlanDraft.nullable().default(null),
   source: GoalSource.default({ surface: 'http', from: null }),
   /** The same key twice gives the same goal; a client that lost the answer may send again. */

@@ -66,6 +66,7 @@ export const STATUS = {
   setup_failed: 500,
   secret_invalid: 422,
   secret_missing: 422,
+  secret_in_work: 422,
   note_not_found: 404,
   note_refused: 422,
   note_changed: 409,

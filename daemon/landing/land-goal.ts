@@ -251,6 +251,7 @@ export function createLandGoal(deps: LandGoalDeps) {
         checks: contract.checks,
         overlay: contract.overlay,
         agent: null,
+        credentials: [],
       }
       const task: Task = {
         ...aTask(spec, { goalId: goal.id, planId, number, now }),

@@ -240,6 +240,7 @@ async function addFollowUp(tx: Tx, queue: Queue, comment: string, snapshot: Snap
     checks: uniqueBy([...checks, ...plan.draft.checks], (check) => check.command),
     overlay: done.flatMap((task) => task.spec.overlay),
     agent: null,
+    credentials: [],
   }
   await addTask(tx, aTask(spec, { goalId: goal.id, planId: plan.id, number, now }))
   await addEvent(tx, now, {

@@ -55,7 +55,7 @@ export type NewAsk = Pick<Ask, 'kind' | 'question' | 'detail' | 'choices' | 'fre
 }
 
 /** Asks that the run which opened them settles by itself. */
-const SETTLED_BY_RUN: ReadonlySet<AskKind> = new Set(['permission', 'question'])
+const SETTLED_BY_RUN: ReadonlySet<AskKind> = new Set(['permission', 'credential', 'question'])
 
 export function decide(snapshot: Snapshot): Decision[] {
   const { goal } = snapshot

@@ -15,6 +15,8 @@ import type { Repository } from '../worktrees/worktree.ts'
 import { type OffLimit, vetPlan } from './vet.ts'
 
 export interface PlanGoalDeps {
+  /** The owner's names for secrets. */
+  credentials: readonly string[]
   store: Store
   queue: Queue
   world: World
@@ -103,6 +105,7 @@ export function createPlanGoal(deps: PlanGoalDeps) {
       files,
       agents: [...deps.agents()],
       footprintForbidden: offLimits,
+      credentials: deps.credentials,
       finished: finished.map((task) => task.spec.key),
     })
     const onBase =

@@ -7,6 +7,7 @@
  */
 import { nearest } from '../../core/fault.ts'
 import type { Check, PlanDraft, PlannedTask } from '../../core/plan.ts'
+import { isReference, REFERENCE_WORDS } from '../../core/secret-reference.ts'
 import { isVacuous } from '../proof/vacuous.ts'
 import { findOverlap, globsMeet, isGlob } from './footprint.ts'
 import { findCycle, findSideBySide } from './order.ts'
@@ -16,6 +17,8 @@ export interface PlanFacts {
   files: readonly string[] | null
   /** Names of the agent profiles that can be used. */
   agents: readonly string[]
+  /** Names of the owner's for secrets. */
+  credentials?: readonly string[]
   /** Globs that no task may change. */
   footprintForbidden?: readonly OffLimit[]
   /** Keys of tasks that are done: they may be needed, stand in the draft or not, and are not vetted again. */
@@ -72,6 +75,21 @@ function vetTask(task: PlannedTask, draft: PlanDraft, facts: PlanFacts): string[
     ...task.overlay.flatMap((file) => vetOverlay(file.path, who, facts)),
     ...vetReport(task, who),
     ...vetAgent(task, who, facts),
+    ...vetCredentials(task, who, facts),
+  ]
+}
+
+function vetCredentials({ credentials }: PlannedTask, who: string, { credentials: known }: PlanFacts): string[] {
+  const variables = credentials.map(({ variable }) => variable)
+  const twice = [...new Set(variables.filter((name, index) => variables.indexOf(name) !== index))]
+  const unknown = known ? credentials.filter(({ secret }) => !isReference(secret) && !known.includes(secret)) : []
+  return [
+    ...twice.map((name) => `${who} wants two credentials in the variable ${name}; each needs one of its own.`),
+    // Not repeated: it may be the secret itself.
+    ...unknown.map(
+      ({ variable }) =>
+        `${who} wants a credential for ${variable} that is neither a name from \`credentials\` in the configuration nor a reference (${REFERENCE_WORDS}).`,
+    ),
   ]
 }
 

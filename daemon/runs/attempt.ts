@@ -5,6 +5,7 @@ import type { Run, Usage } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { AgentProfile, AgentSession, AgentUpdate, ModelAccess, TurnEnd } from '../agents/agent.ts'
 import { contractOf } from '../proof/prove-run.ts'
+import { type Credentials, handOver, inWords } from '../secrets/credentials.ts'
 import { addEvent, getPlan, getRun, listRuns, listTasks, moveRun, updateRun, updateTask } from '../store/rows.ts'
 import type { Capture, Repository } from '../worktrees/worktree.ts'
 import { type CleanUpdates, createCleanUpdates } from './clean-updates.ts'
@@ -13,6 +14,8 @@ import type { PromptInput, RunTaskDeps, Workplace } from './run-task.ts'
 
 /** Turns of one run: the prompt, and as many of the owner's later words. */
 const TURNS_MAX = 20
+
+const NO_CREDENTIALS: Credentials = { given: [], missing: [] }
 
 /** One run while it lives in this process. */
 export class Attempt {
@@ -68,6 +71,9 @@ export class Attempt {
       stop,
     )
     stop.throwIfAborted()
+    const credentials = (await deps.credentials?.({ run, task: this.task, goal: this.goal }, stop)) ?? NO_CREDENTIALS
+    using handed = handOver(credentials, workplace.home)
+    workplace.env = { ...workplace.env, ...handed.env }
     const before = await this.sessionBefore()
     const session = await this.openSession(profile, model, workplace, run.sessionId ?? before)
     // Whatever ends this, nothing of the agent is alive afterwards.
@@ -83,7 +89,8 @@ export class Attempt {
         feedback: [this.task.next?.feedback ?? '', told.text].filter(Boolean).join('\n\n'),
         memory: await deps.recall(this.task, this.goal),
       }
-      let text = this.firstPrompt(words, conflicts, await this.landedOthers(), before !== null)
+      const first = this.firstPrompt(words, conflicts, await this.landedOthers(), before !== null)
+      let text = [first, inWords(credentials)].filter(Boolean).join('\n\n')
       for (let turn = 0; ; turn++) {
         const end = await session.prompt(text)
         stop.throwIfAborted()

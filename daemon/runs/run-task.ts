@@ -20,6 +20,7 @@ import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
 import type { RunRegistry, StopReason } from '../orchestrator/run-registry.ts'
+import type { Credentials } from '../secrets/credentials.ts'
 import type { Queue } from '../store/queue.ts'
 import { addEvent, getGoal, getRun, getTask, listAsks, listWaitingSteers, moveTask, updateTask } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -54,6 +55,8 @@ export interface RunTaskDeps {
   /** Ends whatever a crash left of a run. Never touches a process that is not the run's. */
   endLeftovers(run: Pick<Run, 'id' | 'pid' | 'pidStart'>): Promise<void>
   permission(input: { run: Run; task: Task; goal: Goal }): AgentHooks['onPermission']
+  /** The secrets that the task names, if the owner agreed; waits for their word. */
+  credentials?(of: { run: Run; task: Task; goal: Goal }, signal: AbortSignal): Promise<Credentials>
   /** What each check says on the base before the work, where it is not what its kind promises. */
   baseline?(
     input: { goal: Goal; repository: Repository; contract: Contract; base: string; tag: string },
@@ -161,7 +164,7 @@ export function createRunTask(deps: RunTaskDeps) {
     const { run, task, goal } = attempt
     const captured = await attempt.capture(`refs/claw/tasks/${goal.number}/${task.number}`).catch((error) => {
       // What git would leave out without a word is the agent's to mend, not the place's.
-      if (isFault(error, 'path_unsafe')) return error
+      if (isFault(error, 'path_unsafe') || isFault(error, 'secret_in_work')) return error
       throw error
     })
     if (captured instanceof Fault) return endUncaptured(attempt, captured)
@@ -267,7 +270,11 @@ export function createRunTask(deps: RunTaskDeps) {
   /** The owner stopped it: what it did is kept, and the task waits or ends as whoever stopped it decided. */
   async function endStopped(run: Run, task: Task, goal: Goal, repository: Repository, why: StopReason): Promise<void> {
     const attempt = new Attempt(deps, { run, task, goal, repository })
-    const captured = await attempt.capture(`refs/claw/preserved/${run.id}`)
+    const captured = await attempt.capture(`refs/claw/preserved/${run.id}`).catch((fault) => {
+      if (!isFault(fault, 'path_unsafe') && !isFault(fault, 'secret_in_work')) throw fault
+      world.log.warn({ err: fault, runId: run.id }, 'work of a stopped run stays in its worktree only')
+      return undefined
+    })
     await store.transaction(async (tx) => {
       const now = world.clock.now()
       await endRun(

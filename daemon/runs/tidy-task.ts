@@ -42,7 +42,7 @@ export function createTidyTask(deps: {
               trailers: [`Claw-Run: ${last.id}`],
             })
           } catch (error) {
-            if (!isFault(error, 'path_unsafe')) throw error
+            if (!isFault(error, 'path_unsafe') && !isFault(error, 'secret_in_work')) throw error
             // Something in it cannot be kept as a commit, so the folder itself is what is kept.
             deps.log.warn({ err: error, taskId, worktree: task.worktree }, 'worktree left where it is')
             return

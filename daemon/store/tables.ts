@@ -15,6 +15,7 @@ export interface Tables {
     autonomy: string
     limits: string
     agent: string | null
+    permissions: string | null
     source: string
     state: string
     quarantine: string | null
@@ -24,6 +25,15 @@ export interface Tables {
     createdAt: number
     endedAt: number | null
     idempotencyKey: string | null
+  }
+  consent: {
+    id: Generated<number>
+    at: number
+    subject: string
+    verdict: string
+    goalId: string | null
+    repositoryId: string | null
+    by: string
   }
   plan: {
     id: string

@@ -2,6 +2,7 @@ import { copyFile, lstat, readdir, rename, rm, stat, utimes } from 'node:fs/prom
 import { join } from 'node:path'
 import { Fault } from '../../core/fault.ts'
 import { CHANGES_ARGS, readChanges } from './file-changes.ts'
+import { findInChanges } from './find-in-changes.ts'
 import { parts, revision, stderrOf } from './git.ts'
 import type { OwnGit } from './own-git.ts'
 import type { Capture, CaptureOptions, FileChange, Identity } from './worktree.ts'
@@ -18,10 +19,12 @@ export interface CaptureDeps {
   git: OwnGit
   index: string
   now(): number
+  /** Whether a text holds a secret that Claw knows; such work becomes no commit. */
+  holdsSecret?: ((text: string) => boolean) | undefined
 }
 
 export async function captureWorktree(
-  { git, index, now }: CaptureDeps,
+  { git, index, now, holdsSecret }: CaptureDeps,
   options: CaptureOptions & { author: Identity },
 ): Promise<Capture | undefined> {
   const { path } = options
@@ -38,10 +41,26 @@ export async function captureWorktree(
     await keep()
     if (changes.length === 0 && parents.length === 1) return undefined
 
+    if (holdsSecret) await refuseSecrets(git, { from: base, to: tree, changes, holdsSecret })
     const message = composeMessage(options.message, options.trailers)
     const commit = await commitTree(git, { tree, parents, message, identity: options.author, at: now() })
     await git(['update-ref', revision(options.ref), commit])
     return { commit, tree, changes }
+  })
+}
+
+/** Once it is a commit it is kept for good, and one push away from everybody. */
+async function refuseSecrets(
+  git: OwnGit,
+  of: { from: string; to: string; changes: FileChange[]; holdsSecret(text: string): boolean },
+): Promise<void> {
+  const paths = of.changes.map((change) => change.path)
+  const places = await findInChanges(git, { ...of, paths, finds: of.holdsSecret })
+  if (places.length === 0) return
+  const more = places.length > 5 ? ` and ${places.length - 5} more places` : ''
+  throw new Fault('secret_in_work', `The work holds a secret in ${places.slice(0, 5).join(', ')}${more}`, {
+    hint: 'Take the value out; where the program needs it, read it from the environment when it runs.',
+    details: { places: places.slice(0, 50) },
   })
 }
 

@@ -19,10 +19,12 @@ export interface RepositoriesDeps {
   ownerEnv: Readonly<Record<string, string | undefined>>
   /** The git program, 2.38 or later. */
   program?: string
+  /** Whether a text holds a secret that Claw knows: no commit is made of it. */
+  holdsSecret?: (text: string) => boolean
 }
 
 /** Opens owners' repositories. Everybody who opens the same clone shares one lock, so keep one of these per daemon. */
-export function createRepositories({ world, ownerEnv, program }: RepositoriesDeps): Repositories {
+export function createRepositories({ world, ownerEnv, program, holdsSecret }: RepositoriesDeps): Repositories {
   const git = createGit({ world, ownerEnv, ...(program ? { program } : {}) })
   const locks = createLocks()
   const recovered = new Set<string>()
@@ -33,7 +35,7 @@ export function createRepositories({ world, ownerEnv, program }: RepositoriesDep
     const lock = locks(gitDir)
     return lock.run(async () => {
       const config = await ensureClone({ git, world }, owner, gitDir)
-      const repository = await createRepository({ world, git, gitDir, config, owner, lock })
+      const repository = await createRepository({ world, git, gitDir, config, owner, lock, holdsSecret })
       // Once per daemon: what a crash cut short.
       if (!recovered.has(gitDir)) await repository.recover()
       recovered.add(gitDir)

@@ -28,6 +28,8 @@ export interface RepositoryDeps {
   config: string
   owner: Owner
   lock: Lock
+  /** Whether a text holds a secret that Claw knows. */
+  holdsSecret?: ((text: string) => boolean) | undefined
 }
 
 /** Claw's clone as a Repository. The clone is there and whole; see clone.ts. */
@@ -203,7 +205,10 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       const ref = ownRef(options.ref)
       return worktrees.withIndex(options.path, async (index) => {
         const now = () => world.clock.now()
-        const result = await captureWorktree({ git, index, now }, { ...options, ref, author })
+        const result = await captureWorktree(
+          { git, index, now, holdsSecret: deps.holdsSecret },
+          { ...options, ref, author },
+        )
         if (result) {
           memo.note('tree', [result.commit], result.tree)
           memo.note('changes', [options.base, result.commit], result.changes)

@@ -143,6 +143,9 @@ const STEPS = {
   say(step, turn) {
     turn.said = true
     say(turn.sessionId, step.text)
+    // Told in two pieces, as models do.
+    const value = process.env[step.env] ?? ''
+    if (step.env) for (const part of [value.slice(0, 9), value.slice(9)]) say(turn.sessionId, part)
   },
   think: (step, turn) => say(turn.sessionId, step.text, 'agent_thought_chunk'),
   /** Ends the turn without a word. */

@@ -11,6 +11,8 @@ export const scriptedAgentFile = realpathSync(fileURLToPath(new URL('./scripted-
  */
 export type Step =
   | { do: 'say' | 'think' | 'noise' | 'stderr'; text: string }
+  /** Tells what a variable holds. */
+  | { do: 'say'; text: string; env: string }
   /** Ends the turn without a word; else it says "done", also when it has done nothing. */
   | { do: 'mute' }
   | { do: 'write'; path: string; text?: string; append?: boolean }

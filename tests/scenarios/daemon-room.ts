@@ -306,6 +306,7 @@ export function task(
     footprint: [`${key}.txt`],
     overlay: [],
     agent: null,
+    credentials: [],
     ...rest,
     checks: checks.map((check, n) => aCheck(check, n)),
   }

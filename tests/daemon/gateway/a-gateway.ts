@@ -129,6 +129,7 @@ export async function addAGoal(store: Store, limits: Partial<GoalLimits> = {}, n
     autonomy: 'auto',
     limits: { minutesMax: null, attemptsMax: 3, tokensMax: null, usdMax: null, ...limits },
     agent: null,
+    permissions: null,
     source: { surface: 'cli', from: null },
     state: 'open',
     quarantine: null,

@@ -43,6 +43,7 @@ test('what is left out has its default', () => {
         checks: [{ name: 'tests', command: 'npm test', kind: 'holds', timeoutSeconds: 300, network: false }],
         overlay: [],
         agent: null,
+        credentials: [],
       },
     ],
   })
