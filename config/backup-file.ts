@@ -10,7 +10,7 @@ export const MANIFEST = 'manifest.json'
 export const DATABASE = 'state/claw.db'
 
 /** Folders of a home that a backup carries whole. */
-export const CARRIED_FOLDERS = ['notes', 'reports'] as const
+export const CARRIED_FOLDERS = ['notes', 'reports', 'attachments'] as const
 
 /** What lies in the home beside them and is carried only when asked for. */
 export const SECRET_PLACES = ['secrets.json', 'secrets'] as const

@@ -25,6 +25,10 @@ export interface Paths {
   notesDir: string
   /** The index of the notes, and fetched models: all of it can be made again. */
   memoryDir: string
+  /** Files that people sent, for goals. */
+  attachmentsDir: string
+  /** Keys of channels, a file each, mode 0600. */
+  secretsDir: string
   /** Archives that `claw backup` and the daily one make. */
   backupsDir: string
   logsDir: string
@@ -61,6 +65,8 @@ export function pathsIn(home: string): Paths {
     reportsDir: join(home, 'reports'),
     notesDir: join(home, 'notes'),
     memoryDir: join(home, 'memory'),
+    attachmentsDir: join(home, 'attachments'),
+    secretsDir: join(home, 'secrets'),
     backupsDir: join(home, 'backups'),
     logsDir: join(home, 'logs'),
   }

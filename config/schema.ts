@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { Autonomy, Land } from '../core/goal.ts'
 import { isReference, REFERENCE_WORDS } from '../core/secret-reference.ts'
 import { ChannelConfig } from './channels.ts'
+import { ChannelConfig, ChatConfig } from './channels.ts'
 
 /** An ACP program that Claw has no profile for. */
 export const CustomAgent = z.strictObject({
@@ -369,6 +370,7 @@ export const Config = z.strictObject({
     .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, 'lower-case letters, digits and dashes'), ChannelConfig)
     .default({})
     .describe('Where people talk to Claw, by names of yours; `claw channel add` writes them.'),
+  chat: ChatConfig.prefault({}),
   sandbox: z
     .strictObject({
       kind: z

@@ -95,6 +95,26 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `tool ${event.data.tool} of ${event.data.server} is as it should be, says ${event.data.by}`
     case 'skill.agreed':
       return `skill ${event.data.name} of ${event.data.repository} may be used, says ${event.data.by}`
+    case 'person.paired':
+      return `${event.data.person} may talk to Claw as ${event.data.role}, over ${event.data.channel} (${event.data.account})`
+    case 'person.roleChanged':
+      return `${event.data.person} is ${event.data.role} now, says ${event.data.by}`
+    case 'person.removed':
+      return `${event.data.person} may not talk to Claw any more, says ${event.data.by}`
+    case 'channel.added':
+      return `channel ${event.data.channel} (${event.data.kind}) added`
+    case 'channel.removed':
+      return `channel ${event.data.channel} removed`
+    case 'channel.troubled':
+      return `channel ${event.data.channel}: ${event.data.words}`
+    case 'channel.recovered':
+      return `channel ${event.data.channel} works again`
+    case 'chat.said':
+      return `${event.data.by} (${event.data.role}): ${event.data.text}`
+    case 'chat.acted':
+      return `${event.data.by} (${event.data.role}) ${event.data.action}${because(event.data.words)}`
+    case 'chat.refused':
+      return `${event.data.by} (${event.data.role}) may not ${event.data.action}: ${event.data.why}`
     case 'daemon.started':
       return `daemon ${event.data.version} started`
     case 'daemon.stopped':

@@ -66,6 +66,16 @@ export interface EventData {
     rule: string
     by: string
   }
+  'person.paired': { person: string; role: string; channel: string; account: string; by: string }
+  'person.roleChanged': { person: string; role: string; by: string }
+  'person.removed': { person: string; by: string }
+  'channel.added': { channel: string; kind: string; by: string }
+  'channel.removed': { channel: string; by: string }
+  'channel.troubled': { channel: string; words: string }
+  'channel.recovered': { channel: string }
+  'chat.said': { by: string; role: string; text: string }
+  'chat.acted': { by: string; role: string; action: string; words: string }
+  'chat.refused': { by: string; role: string; action: string; why: string }
   'daemon.started': { version: string }
   'daemon.stopped': { signal: string }
   'daemon.reconciled': { runs: number; worktrees: number; processes: number }

@@ -18,6 +18,9 @@ export type Kind =
   | 'job'
   | 'token'
   | 'toolserver'
+  | 'person'
+  | 'chat'
+  | 'attachment'
 export type Id<K extends Kind> = `${K}_${string}`
 
 /**

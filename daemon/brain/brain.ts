@@ -18,10 +18,15 @@ export interface Brain {
 
 export interface Question<T> {
   /** What it is for; goes into the log and the meter. */
-  purpose: 'plan' | 'review' | 'reconcile' | 'write-up' | 'lessons'
+  purpose: 'plan' | 'review' | 'reconcile' | 'write-up' | 'lessons' | 'converse'
   /** The goal it is asked for, where it is one's; for the meter. */
   goalId?: string | undefined
   system: string
   prompt: string
   schema: z.ZodType<T>
+  /**
+   * Called with the answer as far as it has come, which may not fit yet. Only a wish: where a brain cannot say it
+   * piece by piece, it is never called.
+   */
+  onPartial?: ((partial: unknown) => void) | undefined
 }

@@ -30,8 +30,9 @@ export interface Channel extends AsyncDisposable {
   start(receive: Receive, onTrouble: (trouble: Trouble | undefined) => void): Promise<void>
   /**
    * Sends one message that keeps the limits. Resolves when the other side has taken it.
-   * Faults: channel_limited (details.retryAt), channel_unavailable (may be tried again),
-   * channel_refused (this message can never be sent like this: chat gone, blocked, too large).
+   * Faults: channel_limited (details.retryAt), channel_unavailable (may be tried again; with `details.sent` false
+   * where it is sure that nothing arrived), channel_refused (this message can never be sent like this: chat gone,
+   * blocked, too large).
    */
   send(chat: Chat, message: Outgoing, signal?: AbortSignal): Promise<Sent>
   /**

@@ -244,6 +244,95 @@ export interface Tables {
     reasoningTokens: number
     usd: number | null
   }
+  person: { id: string; name: string; role: string; createdAt: number; removedAt: number | null }
+  identity: { channel: string; senderId: string; personId: string; name: string; createdAt: number }
+  pairing: {
+    code: string
+    channel: string
+    senderId: string
+    senderName: string
+    chatId: string
+    createdAt: number
+    expiresAt: number
+  }
+  chat: {
+    id: string
+    channel: string
+    chatId: string
+    kind: string
+    personId: string | null
+    notBefore: number
+    failures: number
+    lastSentAt: number
+    summary: string | null
+    summarizedTo: number
+    createdAt: number
+  }
+  chat_event: {
+    id: Generated<number>
+    channel: string
+    eventId: string
+    chatId: string
+    personId: string | null
+    data: string
+    state: string
+    note: string | null
+    receivedAt: number
+    settledAt: number | null
+  }
+  chat_turn: {
+    id: Generated<number>
+    chatId: string
+    eventId: number | null
+    at: number
+    kind: string
+    by: string
+    text: string
+    data: string | null
+    tainted: number
+  }
+  chat_out: {
+    id: Generated<number>
+    key: string
+    chatId: string
+    text: string
+    buttons: string | null
+    file: string | null
+    replyTo: string | null
+    version: number
+    sentVersion: number
+    state: string
+    messageId: string | null
+    carriedBy: number | null
+    notBefore: number
+    error: string | null
+    createdAt: number
+    sentAt: number | null
+  }
+  proposal: {
+    number: Generated<number>
+    chatId: string
+    personId: string
+    tool: string
+    input: string
+    words: string
+    state: string
+    createdAt: number
+    settledAt: number | null
+  }
+  attachment: {
+    id: string
+    chatId: string
+    eventId: number
+    goalId: string | null
+    personId: string
+    name: string
+    mime: string
+    bytes: number
+    file: string
+    createdAt: number
+  }
+  channel_memory: { channel: string; key: string; value: string }
   upstream: {
     name: string
     pausedUntil: number | null

@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Writes a whole file so that after a power loss either the old or the new text is there. */
-export async function writeDurably(file: string, text: string): Promise<void> {
+export async function writeDurably(file: string, text: string | Uint8Array): Promise<void> {
   const draft = `${file}.${randomUUID()}.draft`
   try {
     const handle = await open(draft, 'w', 0o600)
