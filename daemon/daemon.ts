@@ -14,6 +14,7 @@ import { findMachine } from './compose/machine.ts'
 import { createProving } from './compose/proving.ts'
 import { createThinking } from './compose/thinking.ts'
 import { defineWorkflow, type WorktreeOf } from './compose/workflow.ts'
+import { createChat } from './conversation/create-chat.ts'
 import { createOwnerDesktop } from './desktop/owner-desktop.ts'
 import { createProgramDesktop } from './desktop/program-desktop.ts'
 import { createExamine, type Examine } from './doctor/examine.ts'
@@ -25,12 +26,15 @@ import { createRooms, type Rooms } from './goals/rooms.ts'
 import { createStoreGoals } from './goals/store-goals.ts'
 import type { Health } from './health.ts'
 import type { Host } from './host.ts'
+import type { ChannelRouteDeps } from './http/channels.ts'
+import type { ChatRouteDeps } from './http/chat.ts'
 import type { CostRouteDeps } from './http/cost.ts'
 import type { EventSource } from './http/event-source.ts'
 import type { ReadMetrics } from './http/metrics.ts'
 import { createStoreInbox } from './inbox/store-inbox.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
 import { createNotesForTools } from './mcp/notes-for-tools.ts'
+import { createOwnerContext } from './mcp/owner-context.ts'
 import { openRunTokens } from './mcp/run-tokens.ts'
 import { createTokens, type Tokens } from './mcp/tokens.ts'
 import { createOutsideTools, outsideEnvironment } from './mcp-client/create-outside-tools.ts'
@@ -53,7 +57,7 @@ import { createRunProgram } from './secrets/run-program.ts'
 import type { Secrets } from './secrets/secrets.ts'
 import { listConsented } from './store/consent-rows.ts'
 import { costSheet } from './store/ledger-rows.ts'
-import { getProof, latestEvent, listEvents } from './store/rows.ts'
+import { addEvent, getProof, latestEvent, listEvents } from './store/rows.ts'
 import { createSqliteQueue } from './store/sqlite-queue.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 import type { Tx } from './store/tables.ts'
@@ -92,6 +96,8 @@ export interface Daemon extends AsyncDisposable {
   redactor: Redactor
   /** The owner's other MCP servers. */
   outside: OutsideTools
+  /** Conversation, channels and people. */
+  chat: NonNullable<ChatRouteDeps['chat']> & NonNullable<ChannelRouteDeps['chat']>
   /** Mends what a crash left, then runs jobs. */
   start(): Promise<void>
   /** Resolves when no job is due and none runs. */
@@ -230,6 +236,7 @@ export async function createDaemon({
     runTokens,
     url,
     onGoalEnded: (goal) => scheduling.onGoalEnded(goal),
+    layAttachments: (goalId, folder) => chat.attachments.layInto(goalId, folder),
   })
   const { agents } = machine
   const { desk, verifier } = proving
@@ -290,6 +297,40 @@ export async function createDaemon({
     health,
   })
 
+  const source: EventSource = {
+    page: (filter) => listEvents(store.db, filter),
+    latest: () => latestEvent(store.db),
+    onNew: (listener) => store.onCommit(listener),
+  }
+  const notes = memory.isOn ? createNotesForTools(memory.open) : undefined
+  const owner = createOwnerContext({
+    store,
+    goals,
+    inbox,
+    schedules: scheduling.schedules,
+    events: source,
+    health,
+    memory: () => notes,
+  })
+  const chat = parts.use(
+    createChat({
+      store,
+      queue,
+      world,
+      config,
+      owner,
+      brain: thinking.choice.use === 'none' ? undefined : thinking.brain,
+      readSecret(reference) {
+        const found = secrets.find(reference)
+        return typeof found === 'string' ? found : undefined
+      },
+      attachmentsDir: paths.attachmentsDir,
+      timezone: host.timezone,
+      path: host.path,
+      ownerHome: host.ownerHome,
+    }),
+  )
+
   const ownerDesktop = parts.use(
     createOwnerDesktop({
       store,
@@ -297,16 +338,11 @@ export async function createDaemon({
       desktop: createProgramDesktop({ world, platform: host.platform, path: host.path, env: host.env, pid: host.pid }),
       isAwakeWanted: config.desktop.stayAwake,
       isNoticeWanted: config.desktop.notices,
-      isTold: async () => false,
+      isTold: (event) => chat.isTold(event),
     }),
   )
   const upkeep = parts.use(createDailyUpkeep(ground, { makeBackup, dependencies: proving.dependencies }))
 
-  const source: EventSource = {
-    page: (filter) => listEvents(store.db, filter),
-    latest: () => latestEvent(store.db),
-    onNew: (listener) => store.onCommit(listener),
-  }
   const owned = parts.move()
   return {
     goals,
@@ -330,27 +366,23 @@ export async function createDaemon({
     tokens,
     async mcp({ token, closing }) {
       // The protocol's library is loaded when a client first speaks it.
-      const [{ createMcpEndpoint }, { createOwnerContext }, { createRunContexts }] = await Promise.all([
+      const [{ createMcpEndpoint }, { createRunContexts }] = await Promise.all([
         import('./mcp/endpoint.ts'),
-        import('./mcp/owner-context.ts'),
         import('./mcp/run-context.ts'),
       ])
-      const notes = memory.isOn ? createNotesForTools(memory.open) : undefined
-      const owner = createOwnerContext({
-        store,
-        goals,
-        inbox,
-        schedules: scheduling.schedules,
-        events: source,
-        health,
-        memory: () => notes,
-      })
       const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes, outside })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
     secrets,
     redactor,
     outside,
+    chat: {
+      ...chat,
+      store,
+      configFile: paths.configFile,
+      secretsDir: paths.secretsDir,
+      record: (event) => store.transaction((tx) => addEvent(tx, world.clock.now(), event)),
+    },
     async start() {
       await readAgain(secrets, await listConsented(store.db))
       await verifier.sweep()
@@ -360,6 +392,7 @@ export async function createDaemon({
       await queue.start()
       await upkeep.start()
       await scheduling.start()
+      await chat.start()
       await ownerDesktop.start()
       memory.start()
     },

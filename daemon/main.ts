@@ -119,6 +119,7 @@ async function main(): Promise<void> {
     rooms: parts.rooms,
     tokens: parts.tokens,
     outside: parts.outside,
+    chat: parts.chat,
     readPlanFile,
     redactor: parts.redactor,
     token,

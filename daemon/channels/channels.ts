@@ -35,7 +35,11 @@ export interface Channels extends AsyncDisposable {
   /** The same without a network: one that is there without configuration, the terminal's. */
   addLocal(channel: Channel): Promise<void>
   /** Opens it, asks the other side, closes it. Nothing is kept. */
-  check(name: string, config: unknown, secrets?: Readonly<Record<string, string>>): Promise<{ config: ChannelConfig; checked: Checked }>
+  check(
+    name: string,
+    config: unknown,
+    secrets?: Readonly<Record<string, string>>,
+  ): Promise<{ config: ChannelConfig; checked: Checked }>
   /** From now on; its configuration is somebody else's to write. */
   open(name: string, config: ChannelConfig): Promise<void>
   close(name: string): Promise<void>
@@ -95,7 +99,9 @@ export function createChannels(deps: ChannelsDeps): Channels {
       try {
         channel = await open()
         const { account } = await withTimeout((signal) => channel!.check(signal), slot.closing.signal)
-        await channel.start(createReceive({ store, queue, world }, slot.name), (trouble) => onTrouble(slot, account, trouble))
+        await channel.start(createReceive({ store, queue, world }, slot.name), (trouble) =>
+          onTrouble(slot, account, trouble),
+        )
         slot.channel = channel
         if (slot.state !== 'troubled') setState(slot, 'ready', account)
         await wake(slot.name)
@@ -112,8 +118,8 @@ export function createChannels(deps: ChannelsDeps): Channels {
   }
 
   function onTrouble(slot: Slot, account: string, trouble: Trouble | undefined): void {
-    if (!trouble) return setState(slot, 'ready', account)
-    setState(slot, 'troubled', trouble.words)
+    if (trouble) setState(slot, 'troubled', trouble.words)
+    else setState(slot, 'ready', account)
   }
 
   function setState(slot: Slot, state: ChannelState['state'], words: string): void {
@@ -239,7 +245,8 @@ export function createChannels(deps: ChannelsDeps): Channels {
 /** Throws input_invalid that names the key. */
 function readChannel(given: unknown): ChannelConfig {
   const kind = z.object({ kind: z.string() }).safeParse(given)
-  if (!kind.success) throw new Fault('input_invalid', `a channel needs a kind: ${CHANNEL_KINDS.map((one) => one.kind).join(', ')}`)
+  if (!kind.success)
+    throw new Fault('input_invalid', `a channel needs a kind: ${CHANNEL_KINDS.map((one) => one.kind).join(', ')}`)
   kindNamed(kind.data.kind)
   const read = ChannelConfig.safeParse(given)
   if (read.success) return read.data

@@ -11,8 +11,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { backoffMs } from '../../core/backoff.ts'
 import { isFault } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
-import type { Queue } from '../store/queue.ts'
 import { type ChatRow, findChat, listDueOuts, type OutFile, type OutRow } from '../store/chat-rows.ts'
+import type { Queue } from '../store/queue.ts'
 import type { Store } from '../store/store.ts'
 import type { Channel, Outgoing } from './channel.ts'
 
@@ -103,7 +103,11 @@ export function createDeliver({ store, queue, world, channel: channelOf }: Deliv
     await store.transaction(async (tx) => {
       const rows = step.do === 'send' ? [step.row, ...step.with] : [step.row]
       for (const row of rows) {
-        const fresh = await tx.selectFrom('chat_out').select('version').where('id', '=', row.id).executeTakeFirstOrThrow()
+        const fresh = await tx
+          .selectFrom('chat_out')
+          .select('version')
+          .where('id', '=', row.id)
+          .executeTakeFirstOrThrow()
         const isNewest = fresh.version === row.version
         await tx
           .updateTable('chat_out')
@@ -118,7 +122,11 @@ export function createDeliver({ store, queue, world, channel: channelOf }: Deliv
           .where('id', '=', row.id)
           .execute()
       }
-      await tx.updateTable('chat').set({ lastSentAt: sentAt, failures: 0, notBefore: 0 }).where('id', '=', chat.id).execute()
+      await tx
+        .updateTable('chat')
+        .set({ lastSentAt: sentAt, failures: 0, notBefore: 0 })
+        .where('id', '=', chat.id)
+        .execute()
     })
   }
 
@@ -127,7 +135,11 @@ export function createDeliver({ store, queue, world, channel: channelOf }: Deliv
     const words = String(error instanceof Error ? error.message : error).slice(0, 500)
     const now = world.clock.now()
     const set = (patch: { state: string; messageId?: null }) =>
-      store.db.updateTable('chat_out').set({ ...patch, error: words }).where('id', 'in', ids).execute()
+      store.db
+        .updateTable('chat_out')
+        .set({ ...patch, error: words })
+        .where('id', 'in', ids)
+        .execute()
     if (isFault(error, 'channel_refused') || !isFault(error)) {
       if (!isFault(error)) log.error({ err: error, chat: chat.id }, 'bug in a channel')
       const isGone = step.do === 'edit' && isFault(error) && error.details['gone'] === true
@@ -155,7 +167,10 @@ export function createDeliver({ store, queue, world, channel: channelOf }: Deliv
 }
 
 /** Pure: what to do first. Answers that wait together without buttons or files go as one message. */
-export function nextStep(due: readonly OutRow[], { limits, capabilities }: Pick<Channel, 'limits' | 'capabilities'>): Step {
+export function nextStep(
+  due: readonly OutRow[],
+  { limits, capabilities }: Pick<Channel, 'limits' | 'capabilities'>,
+): Step {
   const row = due[0]!
   if (row.messageId !== null && capabilities.edits) return { do: 'edit', row }
   const joined: OutRow[] = []

@@ -7,7 +7,10 @@ import type { Receive } from './channel.ts'
 export const CHAT = 'chat'
 
 /** Keeps what came in, each event once, and asks for it to be looked at: one transaction, then it may be acknowledged. */
-export function createReceive({ store, queue, world }: { store: Store; queue: Queue; world: World }, name: string): Receive {
+export function createReceive(
+  { store, queue, world }: { store: Store; queue: Queue; world: World },
+  name: string,
+): Receive {
   return async (events) => {
     await store.transaction(async (tx) => {
       const now = world.clock.now()

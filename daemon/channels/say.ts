@@ -1,5 +1,5 @@
-import type { Db } from '../store/tables.ts'
 import { addOut, type ChatRow, type NewOut } from '../store/chat-rows.ts'
+import type { Db } from '../store/tables.ts'
 import type { Channel } from './channel.ts'
 import { beginningOf, splitText } from './split.ts'
 
@@ -15,7 +15,13 @@ const BEGINNING_MAX = 800
  * Words of any length into the outbox, in the caller's transaction: in pieces, or above a size as a short beginning
  * and a file. Buttons and a file of its own go with the last piece. The same key again says nothing.
  */
-export async function say(db: Db, now: number, chat: ChatRow, limits: TextLimits, out: Omit<NewOut, 'chatId'>): Promise<void> {
+export async function say(
+  db: Db,
+  now: number,
+  chat: ChatRow,
+  limits: TextLimits,
+  out: Omit<NewOut, 'chatId'>,
+): Promise<void> {
   const chatId = chat.id
   if (out.text.length > limits.attachAbove && !out.file) {
     const text = `${beginningOf(out.text, Math.min(BEGINNING_MAX, limits.textMax - 100))}\n\n… the whole is in the file.`

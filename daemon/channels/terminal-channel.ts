@@ -15,7 +15,11 @@ export const TERMINAL_SENDER = { id: 'local', name: 'owner', isVerified: true } 
 
 export interface TerminalChannel extends Channel {
   /** Keeps a message; when it returns it is on the disk. The same id twice is one message. */
-  put(message: { id: string | null; text: string; files: { name: string; mime: string; data: Uint8Array }[] }): Promise<{ eventId: string }>
+  put(message: {
+    id: string | null
+    text: string
+    files: { name: string; mime: string; data: Uint8Array }[]
+  }): Promise<{ eventId: string }>
   /** A button of a message of ours. */
   press(messageId: string, data: string): Promise<void>
 }
@@ -78,7 +82,16 @@ export function createTerminalChannel(deps: {
       for (const { name, mime, data } of files) {
         kept.push({ ref: await deps.keepFile({ name, data }), name, mime, bytes: data.byteLength, kind: 'file' })
       }
-      await take({ ...base(eventId), type: 'message', messageId: eventId, text, files: kept, isForUs: true, replyTo: null, forwardedFrom: null })
+      await take({
+        ...base(eventId),
+        type: 'message',
+        messageId: eventId,
+        text,
+        files: kept,
+        isForUs: true,
+        replyTo: null,
+        forwardedFrom: null,
+      })
       return { eventId }
     },
     press: (messageId, data) => take({ ...base(randomUUID()), type: 'press', messageId, data }),

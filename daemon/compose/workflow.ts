@@ -58,6 +58,8 @@ export function defineWorkflow(
     /** Where the daemon listens; undefined: it does not, and runs get no tools. */
     url: (() => string) | undefined
     onGoalEnded: (goal: Goal) => Promise<void>
+    /** Lays the files that came with a goal into a folder its agents may read. */
+    layAttachments: (goalId: string, folder: string) => Promise<void>
   },
 ): void {
   const { config, live, paths, world, host, store, queue, gateway, registry } = ground
@@ -237,7 +239,15 @@ function runParts(
   { config, paths, world, host, store, gateway, inbox, table }: Ground,
   { sandbox, shell, agents }: Machine,
   { dependencies, ownerCheckout }: Proving,
-  { runTokens, url }: { runTokens: RunTokens; url: (() => string) | undefined },
+  {
+    runTokens,
+    url,
+    layAttachments,
+  }: {
+    runTokens: RunTokens
+    url: (() => string) | undefined
+    layAttachments: (goalId: string, folder: string) => Promise<void>
+  },
 ): Pick<RunTaskDeps, 'agent' | 'prepare' | 'mcpServers' | 'endLeftovers' | 'permission'> {
   const prepareWorkplace = createPrepareWorkplace({ world, sandbox, shell, dependencies, runsDir: paths.runsDir })
   const runServers = url && createRunServers({ url, tokens: runTokens, node: host.node })
@@ -251,6 +261,7 @@ function runParts(
     prepare: async (input, signal) => {
       const goal = await getGoal(store.db, input.task.goalId)
       const workplace = await prepareWorkplace({ ...input, ownerCheckout: await ownerCheckout(goal) }, signal)
+      await layAttachments(goal.id, join(workplace.home, 'attachments'))
       if (!runServers) return workplace
       // The same tools for agents that take no MCP servers: a command on their PATH.
       const command = runServers.command(

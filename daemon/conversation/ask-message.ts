@@ -11,7 +11,9 @@ export function askData(number: number, choice: string): string {
   return `a:${number}:${choice}`
 }
 
-export function readData(data: string): { ask: string; choice: string } | { proposal: number; isYes: boolean } | undefined {
+export function readData(
+  data: string,
+): { ask: string; choice: string } | { proposal: number; isYes: boolean } | undefined {
   const ask = /^a:(\d+):(\S+)$/.exec(data)
   if (ask) return { ask: ask[1]!, choice: ask[2]! }
   const proposal = /^p:(\d+):([yn])$/.exec(data)
@@ -42,7 +44,9 @@ function waysOf(ask: Ask, able: Pick<Capabilities, 'buttons' | 'reactions'>): st
 }
 
 export function askButtons(ask: Ask): Button[][] {
-  return ask.choices.map(({ id, label }) => [{ label: clipTo(oneLine(label), LABEL_MAX), data: askData(ask.number, id) }])
+  return ask.choices.map(({ id, label }) => [
+    { label: clipTo(oneLine(label), LABEL_MAX), data: askData(ask.number, id) },
+  ])
 }
 
 /** The same message once it is settled: by whom and how, and no buttons. */

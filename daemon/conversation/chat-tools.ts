@@ -40,7 +40,11 @@ export function toolsFor(role: Role, hasMemory: boolean): ChatTool[] {
 export function describeTools(tools: readonly ChatTool[]): string {
   return tools
     .map((tool) => {
-      const { $schema: _, additionalProperties: __, ...schema } = z.toJSONSchema(tool.input, {
+      const {
+        $schema: _,
+        additionalProperties: __,
+        ...schema
+      } = z.toJSONSchema(tool.input, {
         io: 'input',
         unrepresentable: 'any',
         reused: 'inline',
@@ -94,5 +98,7 @@ export function wordsOfCall(tool: Pick<ChatTool, 'title'>, input: unknown): stri
 }
 
 function clip(text: string): string {
-  return text.length <= RESULT_MAX ? text : `${text.slice(0, RESULT_MAX)}\n[… ${text.length - RESULT_MAX} characters left out]`
+  return text.length <= RESULT_MAX
+    ? text
+    : `${text.slice(0, RESULT_MAX)}\n[… ${text.length - RESULT_MAX} characters left out]`
 }

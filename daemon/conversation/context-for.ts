@@ -113,7 +113,11 @@ export function createContextFor({ store, world, owner, config, attachments }: C
         async add(input) {
           adds++
           const key = input.idempotencyKey ?? `${speaker.onceKey}:${adds}`
-          const known = await store.db.selectFrom('goal').select('id').where('idempotencyKey', '=', key).executeTakeFirst()
+          const known = await store.db
+            .selectFrom('goal')
+            .select('id')
+            .where('idempotencyKey', '=', key)
+            .executeTakeFirst()
           const repo = input.repo ?? config.repo
           if (!known) await assertMayAdd(repo)
           const files = adds > 1 ? [] : (speaker.files ?? [])
@@ -196,20 +200,44 @@ export function createContextFor({ store, world, owner, config, attachments }: C
         },
       },
       schedules: {
-        preview: async (input) => (await must('schedule', 'keep schedules'), owner.schedules.preview(input)),
+        preview: async (input) => {
+          await must('schedule', 'keep schedules')
+          return owner.schedules.preview(input)
+        },
         add: async (input) => {
           await must('schedule', 'keep schedules')
           return owner.schedules.add({ ...input, idempotencyKey: input.idempotencyKey ?? `${speaker.onceKey}:s` })
         },
-        list: async (filter) => (await must('schedule', 'see schedules'), owner.schedules.list(filter)),
-        show: async (name) => (await must('schedule', 'see schedules'), owner.schedules.show(name)),
-        pause: async (name) => (await must('schedule', 'pause a schedule'), owner.schedules.pause(name, by)),
-        resume: async (name) => (await must('schedule', 'resume a schedule'), owner.schedules.resume(name, by)),
-        remove: async (name) => (await must('schedule', 'remove a schedule'), owner.schedules.remove(name, by)),
-        run: async (name) => (await must('schedule', 'run a schedule'), owner.schedules.run(name, by)),
+        list: async (filter) => {
+          await must('schedule', 'see schedules')
+          return owner.schedules.list(filter)
+        },
+        show: async (name) => {
+          await must('schedule', 'see schedules')
+          return owner.schedules.show(name)
+        },
+        pause: async (name) => {
+          await must('schedule', 'pause a schedule')
+          return owner.schedules.pause(name, by)
+        },
+        resume: async (name) => {
+          await must('schedule', 'resume a schedule')
+          return owner.schedules.resume(name, by)
+        },
+        remove: async (name) => {
+          await must('schedule', 'remove a schedule')
+          return owner.schedules.remove(name, by)
+        },
+        run: async (name) => {
+          await must('schedule', 'run a schedule')
+          return owner.schedules.run(name, by)
+        },
       },
       events: {
-        page: async (filter) => (await must('judge', 'read the record'), foreign(owner.events.page(filter))),
+        page: async (filter) => {
+          await must('judge', 'read the record')
+          return foreign(owner.events.page(filter))
+        },
         onNew: (listener) => owner.events.onNew(listener),
       },
       async getProof(id) {
@@ -218,7 +246,10 @@ export function createContextFor({ store, world, owner, config, attachments }: C
         speaker.onForeign()
         return proof
       },
-      listProofs: async (limit) => (await must('judge', 'list proofs'), owner.listProofs(limit)),
+      listProofs: async (limit) => {
+        await must('judge', 'list proofs')
+        return owner.listProofs(limit)
+      },
       status: () => owner.status(),
       get memory() {
         const { memory } = owner

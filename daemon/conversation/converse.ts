@@ -16,7 +16,7 @@ import { addTurn, type ChatRow, listTurns, type Turn, updateTurn } from '../stor
 import { addEvent } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { Attachment } from './attachments.ts'
-import { callTool, type ChatTool, describeTools, toolsFor, wordsOfCall } from './chat-tools.ts'
+import { type ChatTool, callTool, describeTools, toolsFor, wordsOfCall } from './chat-tools.ts'
 import type { Speaker } from './context-for.ts'
 import { conversePrompt, type Made, type Spoken, turnsForSummary } from './prompt.ts'
 
@@ -127,7 +127,15 @@ export function createConverse(deps: ConverseDeps) {
       }
       for (const call of value.calls) {
         sawForeign = false
-        const done = await makeCall(message, tools, context, call, isTainted || made.some((one) => one.isForeign), signal, () => sawForeign)
+        const done = await makeCall(
+          message,
+          tools,
+          context,
+          call,
+          isTainted || made.some((one) => one.isForeign),
+          signal,
+          () => sawForeign,
+        )
         made.push(done.made)
         if (done.proposal !== null) proposals.push(done.proposal)
       }
@@ -146,7 +154,12 @@ export function createConverse(deps: ConverseDeps) {
     const { chat, person, by, eventId } = message
     const input = parse(call.input)
     const tool = tools.find(({ name }) => name === call.tool)
-    const made = (result: string, isForeign = false): Made => ({ tool: call.tool.slice(0, 60), input, result, isForeign })
+    const made = (result: string, isForeign = false): Made => ({
+      tool: call.tool.slice(0, 60),
+      input,
+      result,
+      isForeign,
+    })
     if (!tool) {
       await store.transaction((tx) =>
         addEvent(tx, world.clock.now(), {
@@ -210,7 +223,11 @@ export function createConverse(deps: ConverseDeps) {
   }
 
   async function turnsOf(chat: ChatRow, eventId: number): Promise<{ before: Turn[]; own: Turn[] }> {
-    const fresh = await store.db.selectFrom('chat').select('summarizedTo').where('id', '=', chat.id).executeTakeFirstOrThrow()
+    const fresh = await store.db
+      .selectFrom('chat')
+      .select('summarizedTo')
+      .where('id', '=', chat.id)
+      .executeTakeFirstOrThrow()
     const turns = await listTurns(store.db, chat.id, { after: fresh.summarizedTo, limit: deps.turnsMax * 4 })
     return {
       before: turns.filter((turn) => turn.eventId !== eventId).slice(-deps.turnsMax * 2),
@@ -249,7 +266,9 @@ export function createConverse(deps: ConverseDeps) {
 function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = text.trim() === '' ? {} : JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }

@@ -89,7 +89,7 @@ export function createChat(deps: ChatDeps): ChatParts {
   })
   const contextFor = createContextFor({ store, world, owner: deps.owner, config: config.chat, attachments })
   const listeners = new Set<(partial: Partial) => void>()
-  const prompt = (name: string) => readFileSync(new URL(`../prompts/${name}.md`, import.meta.url), 'utf8')
+  const prompt = (name: string) => readFileSync(new URL(`./prompts/${name}.md`, import.meta.url), 'utf8')
   const { transcribe } = config.chat
   let terminalId: string | undefined
 
@@ -149,7 +149,10 @@ export function createChat(deps: ChatDeps): ChatParts {
     )
     if (end.aborted) throw signal.reason
     if (end.exitCode === 0) return Buffer.concat(chunks).toString('utf8').trim()
-    throw new Fault('command_failed', `the program that listens to voice notes ended with ${end.exitCode ?? end.signal}: ${end.tail.slice(-200)}`)
+    throw new Fault(
+      'command_failed',
+      `the program that listens to voice notes ended with ${end.exitCode ?? end.signal}: ${end.tail.slice(-200)}`,
+    )
   }
 
   async function terminalChat(): Promise<string> {

@@ -19,10 +19,14 @@ const TITLE_MAX = 80
 
 export function progressText({ goal, status, words, tasks, taskViews }: GoalView): string {
   const count = tasks.total > 0 ? ` · ${tasks.done}/${tasks.total}` : ''
-  const lines = [`**#${goal.number}** ${clip(oneLine(goal.text), 120)}`, `${status}${count}${words && words !== status ? `: ${clip(oneLine(words), 160)}` : ''}`]
+  const lines = [
+    `**#${goal.number}** ${clip(oneLine(goal.text), 120)}`,
+    `${status}${count}${words && words !== status ? `: ${clip(oneLine(words), 160)}` : ''}`,
+  ]
   const shown = taskViews.slice(0, TASKS_MAX)
   if (shown.length > 0) lines.push('')
-  for (const { task, label } of shown) lines.push(`${MARKS[task.state]} ${label} ${clip(oneLine(task.spec.title), TITLE_MAX)}`)
+  for (const { task, label } of shown)
+    lines.push(`${MARKS[task.state]} ${label} ${clip(oneLine(task.spec.title), TITLE_MAX)}`)
   if (taskViews.length > shown.length) lines.push(`… and ${taskViews.length - shown.length} more`)
   return lines.join('\n')
 }

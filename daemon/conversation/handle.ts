@@ -14,7 +14,7 @@ import type { World } from '../../core/world.ts'
 import type { OwnerContext } from '../../tools/context.ts'
 import type { Channel, MessageEvent, PressEvent, ReactionEvent } from '../channels/channel.ts'
 import { DELIVER } from '../channels/deliver.ts'
-import { say, SMALL_LIMITS } from '../channels/say.ts'
+import { SMALL_LIMITS, say } from '../channels/say.ts'
 import { type People, showCode } from '../people/people.ts'
 import {
   addTurn,
@@ -35,9 +35,9 @@ import { readData } from './ask-message.ts'
 import type { Attachment, Attachments } from './attachments.ts'
 import type { Speaker } from './context-for.ts'
 import type { createConverse } from './converse.ts'
-import { createProposals } from './proposals.ts'
 import type { Spoken } from './prompt.ts'
-import { choiceFor, type Command, readCommand, readReaction } from './read-command.ts'
+import { createProposals } from './proposals.ts'
+import { type Command, choiceFor, readCommand, readReaction } from './read-command.ts'
 import { runCommand } from './run-command.ts'
 
 export interface HandleDeps {
@@ -91,7 +91,13 @@ export function createHandle(deps: HandleDeps) {
     }
   }
 
-  async function take(chat: ChatRow, channel: Channel, row: EventRow, rows: readonly EventRow[], signal: AbortSignal): Promise<void> {
+  async function take(
+    chat: ChatRow,
+    channel: Channel,
+    row: EventRow,
+    rows: readonly EventRow[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { sender } = row.data
     const person = sender.isVerified ? await personOf(store.db, chat.channel, sender.id) : undefined
     if (row.data.type === 'message' && chat.kind === 'group' && !row.data.isForUs) {
@@ -147,7 +153,11 @@ export function createHandle(deps: HandleDeps) {
   }
 
   async function ignore(row: EventRow, person: Person | undefined, note: string): Promise<void> {
-    await settleChatEvents(store.db, world.clock.now(), [row.id], { state: 'ignored', personId: person?.id ?? null, note })
+    await settleChatEvents(store.db, world.clock.now(), [row.id], {
+      state: 'ignored',
+      personId: person?.id ?? null,
+      note,
+    })
   }
 
   /** Somebody we do not know: in private they get a code, once; in a group nothing. */
@@ -164,14 +174,25 @@ export function createHandle(deps: HandleDeps) {
         await queue.send(tx, DELIVER, chat.id)
         await addEvent(tx, now, {
           type: 'chat.refused',
-          data: { by: `${chat.channel}:${oneLine(sender.name).slice(0, 60)}`, role: 'nobody', action: 'talk', why: 'not paired' },
+          data: {
+            by: `${chat.channel}:${oneLine(sender.name).slice(0, 60)}`,
+            role: 'nobody',
+            action: 'talk',
+            why: 'not paired',
+          },
         })
       }
       await settleChatEvents(tx, now, [row.id], { state: 'ignored', personId: null, note: 'not paired' })
     })
   }
 
-  async function onMessage(chat: ChatRow, channel: Channel, rows: readonly EventRow[], who: Who, signal: AbortSignal): Promise<Answer> {
+  async function onMessage(
+    chat: ChatRow,
+    channel: Channel,
+    rows: readonly EventRow[],
+    who: Who,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const row = rows[0]!
     const event = row.data as MessageEvent
     const { files, voice, words: trouble } = await takeFiles(chat, channel, row, event, who.person, signal)
@@ -189,7 +210,10 @@ export function createHandle(deps: HandleDeps) {
     }
     if (text === '' && files.length > 0) {
       const names = files.map(({ name }) => name).join(', ')
-      return withTrouble({ out: [{ text: `Kept ${names}. The next goal that you give here within an hour takes it along.` }], note: 'files' })
+      return withTrouble({
+        out: [{ text: `Kept ${names}. The next goal that you give here within an hour takes it along.` }],
+        note: 'files',
+      })
     }
     if (text === '') return withTrouble({ out: [], note: 'empty' })
     if (!deps.converse) {
@@ -197,7 +221,9 @@ export function createHandle(deps: HandleDeps) {
       return withTrouble({ out: [{ text: words }], note: 'no brain' })
     }
     await channel.typing?.({ id: chat.chatId, kind: chat.kind }).catch(() => {})
-    const spoken: Spoken[] = await Promise.all(rows.map((one, n) => spokenOf(one.data as MessageEvent, who, n === 0 ? text : undefined, n === 0 ? files : [])))
+    const spoken: Spoken[] = await Promise.all(
+      rows.map((one, n) => spokenOf(one.data as MessageEvent, who, n === 0 ? text : undefined, n === 0 ? files : [])),
+    )
     const { onPartial } = deps
     const reply = await deps.converse(
       { chat, eventId: row.id, person: who.person, by: who.by, spoken, files, since: row.receivedAt },
@@ -208,9 +234,18 @@ export function createHandle(deps: HandleDeps) {
     return withTrouble({ out: [{ text: reply.text }, ...asked], note: 'answered', isTainted: reply.isTainted })
   }
 
-  async function onCommand(chat: ChatRow, command: Command, context: OwnerContext, who: Who, signal: AbortSignal): Promise<Answer> {
+  async function onCommand(
+    chat: ChatRow,
+    command: Command,
+    context: OwnerContext,
+    who: Who,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     if (command.do === 'proposal') {
-      return { out: [{ text: await proposals.settle(chat, command.number, command.isYes, context, who, signal) }], note: 'proposal' }
+      return {
+        out: [{ text: await proposals.settle(chat, command.number, command.isYes, context, who, signal) }],
+        note: 'proposal',
+      }
     }
     const { text, file, acted } = await runCommand(command, context, {
       ...who,
@@ -223,14 +258,22 @@ export function createHandle(deps: HandleDeps) {
   }
 
   /** Words in answer to a message of ours: to an ask they are its answer, to a goal's progress they steer it. */
-  async function onReply(chat: ChatRow, event: MessageEvent, text: string, context: OwnerContext, who: Who): Promise<Answer | undefined> {
+  async function onReply(
+    chat: ChatRow,
+    event: MessageEvent,
+    text: string,
+    context: OwnerContext,
+    who: Who,
+  ): Promise<Answer | undefined> {
     if (event.replyTo === null || text === '') return undefined
     const out = await findOutByMessage(store.db, chat.id, event.replyTo)
     const [kind, id] = out?.key.split(':') ?? []
     if (kind === 'ask' || kind === 'remind') {
       const ask = await findAsk(store.db, { id: id! })
       if (!ask) return undefined
-      const choice = ask.choices.find((one) => one.id.toLowerCase() === text.toLowerCase() || one.label.toLowerCase() === text.toLowerCase())
+      const choice = ask.choices.find(
+        (one) => one.id.toLowerCase() === text.toLowerCase() || one.label.toLowerCase() === text.toLowerCase(),
+      )
       const kindOf = /^(yes|no)$/i.exec(text)?.[1]?.toLowerCase() as 'yes' | 'no' | undefined
       const chosen = choice?.id ?? (kindOf && choiceFor(kindOf, ask.choices))
       if (!chosen && !ask.freeText) return undefined
@@ -248,7 +291,12 @@ export function createHandle(deps: HandleDeps) {
   }
 
   /** The same person's same answer a second time is the redelivered first. */
-  async function answerOnce(context: OwnerContext, ask: string, answer: { choice?: string; text?: string }, who: Who): Promise<void> {
+  async function answerOnce(
+    context: OwnerContext,
+    ask: string,
+    answer: { choice?: string; text?: string },
+    who: Who,
+  ): Promise<void> {
     try {
       await context.inbox.answer(ask, { ...answer, by: who.by })
     } catch (error) {
@@ -277,7 +325,13 @@ export function createHandle(deps: HandleDeps) {
     return { out: words.isSaid ? [{ text: words.text }] : [], note: event.type }
   }
 
-  async function touched(chat: ChatRow, event: PressEvent | ReactionEvent, context: OwnerContext, who: Who, signal: AbortSignal) {
+  async function touched(
+    chat: ChatRow,
+    event: PressEvent | ReactionEvent,
+    context: OwnerContext,
+    who: Who,
+    signal: AbortSignal,
+  ) {
     const meant = event.type === 'press' ? readData(event.data) : await meaningOf(chat, event)
     if (!meant) return undefined
     if ('proposal' in meant) {
@@ -293,7 +347,8 @@ export function createHandle(deps: HandleDeps) {
     const [kind, id] = out?.key.split(':') ?? []
     const reaction = readReaction(emoji)
     if (!reaction || !id) return undefined
-    if (kind === 'proposal') return 'kind' in reaction ? { proposal: Number(id), isYes: reaction.kind === 'yes' } : undefined
+    if (kind === 'proposal')
+      return 'kind' in reaction ? { proposal: Number(id), isYes: reaction.kind === 'yes' } : undefined
     if (kind !== 'ask') return undefined
     const ask = await findAsk(store.db, { id })
     if (!ask) return undefined
@@ -306,11 +361,19 @@ export function createHandle(deps: HandleDeps) {
   }
 
   /** Files are kept, voice is turned into words where something listens; what could not be done is said. */
-  async function takeFiles(chat: ChatRow, channel: Channel, row: EventRow, event: MessageEvent, person: Person, signal: AbortSignal) {
+  async function takeFiles(
+    chat: ChatRow,
+    channel: Channel,
+    row: EventRow,
+    event: MessageEvent,
+    person: Person,
+    signal: AbortSignal,
+  ) {
     const files: Attachment[] = []
     const voice: string[] = []
     const words: string[] = []
-    if (event.files.length > 0 && person.role === 'guest') return { files, voice, words: ['Files are not taken from guests.'] }
+    if (event.files.length > 0 && person.role === 'guest')
+      return { files, voice, words: ['Files are not taken from guests.'] }
     for (const file of event.files) {
       try {
         if (file.kind === 'voice' && !deps.transcribe) {
@@ -331,7 +394,12 @@ export function createHandle(deps: HandleDeps) {
     return { files: [...waiting, ...files], voice, words, hasOwn: files.length > 0 }
   }
 
-  async function spokenOf(event: MessageEvent, { person }: Who, text: string | undefined, files: readonly Attachment[]): Promise<Spoken> {
+  async function spokenOf(
+    event: MessageEvent,
+    { person }: Who,
+    text: string | undefined,
+    files: readonly Attachment[],
+  ): Promise<Spoken> {
     const words = text ?? event.text
     const enclosed: Spoken['enclosed'] = []
     if (event.forwardedFrom !== null) {
@@ -354,7 +422,13 @@ export function createHandle(deps: HandleDeps) {
   }
 
   /** The answer, the record and the end of the events: one transaction. */
-  async function settle(chat: ChatRow, channel: Channel, rows: readonly EventRow[], who: Who, answer: Answer): Promise<void> {
+  async function settle(
+    chat: ChatRow,
+    channel: Channel,
+    rows: readonly EventRow[],
+    who: Who,
+    answer: Answer,
+  ): Promise<void> {
     const now = world.clock.now()
     const [first] = rows
     const replyTo = first!.data.type === 'message' && chat.kind === 'group' ? first!.data.messageId : null
@@ -390,7 +464,14 @@ export function createHandle(deps: HandleDeps) {
     })
   }
 
-  async function keepWords(tx: Tx, now: number, chat: ChatRow, row: EventRow, event: MessageEvent, { person, by }: Who): Promise<void> {
+  async function keepWords(
+    tx: Tx,
+    now: number,
+    chat: ChatRow,
+    row: EventRow,
+    event: MessageEvent,
+    { person, by }: Who,
+  ): Promise<void> {
     const files = event.files.map(({ name }) => `[file ${oneLine(name)}]`)
     const text = [event.text, ...files].filter((part) => part !== '').join('\n')
     await addTurn(tx, {

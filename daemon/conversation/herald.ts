@@ -14,7 +14,7 @@ import type { PersonId } from '../../core/person.ts'
 import type { World } from '../../core/world.ts'
 import type { Channel } from '../channels/channel.ts'
 import { DELIVER } from '../channels/deliver.ts'
-import { say, SMALL_LIMITS } from '../channels/say.ts'
+import { SMALL_LIMITS, say } from '../channels/say.ts'
 import { view } from '../goals/show-goal.ts'
 import { chatOfGoal, ownerOfGoal, whyNotAnswer } from '../people/rights.ts'
 import { addOut, type ChatRow, findOuts, getChat, putOut } from '../store/chat-rows.ts'
@@ -170,7 +170,14 @@ export function createHerald(deps: HeraldDeps): Herald {
     }
   }
 
-  async function tellOpenAsk(tx: Tx, now: number, ask: Ask, goal: Goal, chat: ChatRow, notBefore: number): Promise<void> {
+  async function tellOpenAsk(
+    tx: Tx,
+    now: number,
+    ask: Ask,
+    goal: Goal,
+    chat: ChatRow,
+    notBefore: number,
+  ): Promise<void> {
     const able = deps.channel(chat.channel)?.capabilities ?? { buttons: false, reactions: false }
     await addOut(tx, now, {
       key: `ask:${ask.id}:${chat.id}`,
@@ -239,7 +246,12 @@ export function createHerald(deps: HeraldDeps): Herald {
     }
   }
 
-  async function remindOf(ask: Ask, told: Awaited<ReturnType<typeof findOuts>>, everyMs: number, now: number): Promise<void> {
+  async function remindOf(
+    ask: Ask,
+    told: Awaited<ReturnType<typeof findOuts>>,
+    everyMs: number,
+    now: number,
+  ): Promise<void> {
     const times = Math.min(config.remindMax, Math.floor((now - ask.createdAt) / everyMs))
     if (times < 1) return
     await store.transaction(async (tx) => {

@@ -92,7 +92,9 @@ export function turnsForSummary(turns: readonly Turn[]): string {
   return turns
     .filter((turn) => turn.kind !== 'call')
     .map((turn) =>
-      turn.tainted ? `${turn.by}: [about words of others, left out]` : JSON.stringify({ who: turn.by, text: clipEnds(turn.text, TURN_MAX) }),
+      turn.tainted
+        ? `${turn.by}: [about words of others, left out]`
+        : JSON.stringify({ who: turn.by, text: clipEnds(turn.text, TURN_MAX) }),
     )
     .join('\n')
 }

@@ -66,7 +66,8 @@ export function createProposals({ store, queue, world }: { store: Store; queue: 
       const proposal = await find(number)
       if (!proposal || proposal.chatId !== chat.id) return `There is no confirmation ${number} in this chat.`
       if (proposal.state !== 'open') return `Confirmation ${number} is ${proposal.state} already.`
-      if (proposal.personId !== person.id && person.role !== 'owner') return `Confirmation ${number} is not yours to give.`
+      if (proposal.personId !== person.id && person.role !== 'owner')
+        return `Confirmation ${number} is not yours to give.`
       if (!isYes) {
         await close(number, 'refused', `– not done (${by})`)
         return `Not done.`
@@ -79,11 +80,20 @@ export function createProposals({ store, queue, world }: { store: Store; queue: 
       if (!tool) return `A ${person.role} may not do this.`
       if (!(await close(number, 'done', `✔ confirmed (${by})`))) return `Confirmation ${number} was answered already.`
       try {
-        const { text, isError } = await callTool(tool, JSON.parse(proposal.input), context, { signal, clock: world.clock, by })
+        const { text, isError } = await callTool(tool, JSON.parse(proposal.input), context, {
+          signal,
+          clock: world.clock,
+          by,
+        })
         await store.transaction((tx) =>
           addEvent(tx, world.clock.now(), {
             type: 'chat.acted',
-            data: { by, role: person.role, action: proposal.tool, words: `${proposal.words}${isError ? ', refused' : ''}`.slice(0, 500) },
+            data: {
+              by,
+              role: person.role,
+              action: proposal.tool,
+              words: `${proposal.words}${isError ? ', refused' : ''}`.slice(0, 500),
+            },
           }),
         )
         return text

@@ -6,7 +6,10 @@ export type Command =
   | { do: 'inbox' }
   | { do: 'goals' }
   | { do: 'goal'; text: string; repo?: string; branch?: string; agent?: string; autonomy?: string; land?: string }
-  | { do: 'show' | 'plan' | 'diff' | 'proof' | 'report' | 'pause' | 'resume' | 'cancel' | 'undo' | 'accept'; name: string }
+  | {
+      do: 'show' | 'plan' | 'diff' | 'proof' | 'report' | 'pause' | 'resume' | 'cancel' | 'undo' | 'accept'
+      name: string
+    }
   | { do: 'tell' | 'reject'; name: string; text: string }
   | { do: 'answer'; ask: string; choice: string | null; text: string | null; kind: 'yes' | 'no' | null }
   | { do: 'proposal'; number: number; isYes: boolean }
@@ -89,7 +92,13 @@ function named(word: string, rest: string): Command | undefined {
       const [choice = '', ...words] = after.split(/\s+/)
       if (!/^#?\d+$/.test(first) || choice === '') return wrong('/answer 42 yes')
       const said = words.join(' ')
-      return { do: 'answer', ask: first.replace('#', ''), choice, text: said === '' ? null : after.slice(choice.length).trim(), kind: null }
+      return {
+        do: 'answer',
+        ask: first.replace('#', ''),
+        choice,
+        text: said === '' ? null : after.slice(choice.length).trim(),
+        kind: null,
+      }
     }
     case 'do':
     case 'drop':
@@ -101,7 +110,9 @@ function named(word: string, rest: string): Command | undefined {
     case 'schedule': {
       const [when = '', ...goal] = rest.split(/\s*[:|]\s+/)
       const words = rest.slice(when.length).replace(/^\s*[:|]\s+/, '')
-      return goal.length === 0 ? wrong('/schedule every weekday at 9: update the dependencies') : { do: 'schedule', when, text: words }
+      return goal.length === 0
+        ? wrong('/schedule every weekday at 9: update the dependencies')
+        : { do: 'schedule', when, text: words }
     }
     default:
       return undefined
@@ -132,7 +143,9 @@ function wrong(example: string): Command {
 /** Which of an ask's choices a plain yes or no, or a reaction, means; undefined where it means none. */
 export function choiceFor(kind: 'yes' | 'no', choices: readonly { id: string }[]): string | undefined {
   const wanted =
-    kind === 'yes' ? ['yes', 'accept', 'approve', 'allow', 'raise', 'retry'] : ['no', 'reject', 'refuse', 'deny', 'drop-task', 'drop']
+    kind === 'yes'
+      ? ['yes', 'accept', 'approve', 'allow', 'raise', 'retry']
+      : ['no', 'reject', 'refuse', 'deny', 'drop-task', 'drop']
   return wanted.find((id) => choices.some((choice) => choice.id === id))
 }
 

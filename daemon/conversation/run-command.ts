@@ -5,7 +5,7 @@ import type { OwnerContext } from '../../tools/context.ts'
 import { OWNER_TOOLS } from '../../tools/index.ts'
 import { askLine, clip, goalLine, shapeAsk, shapeGoal } from '../../tools/shapes.ts'
 import { callTool, type ToolResult } from './chat-tools.ts'
-import { choiceFor, type Command } from './read-command.ts'
+import { type Command, choiceFor } from './read-command.ts'
 
 /** Commands that are about proposals are carried out where those are known. */
 export type PlainCommand = Exclude<Command, { do: 'proposal' }>
@@ -24,7 +24,13 @@ const DIFF_SHOWN_MAX = 2_500
 export async function runCommand(
   command: PlainCommand,
   context: OwnerContext,
-  who: { person: Person; by: string; hasBrain: boolean; signal: AbortSignal; clock: import('../../core/clock.ts').Clock },
+  who: {
+    person: Person
+    by: string
+    hasBrain: boolean
+    signal: AbortSignal
+    clock: import('../../core/clock.ts').Clock
+  },
 ): Promise<CommandAnswer> {
   const call = (tool: string, input: object): Promise<ToolResult> =>
     callTool(OWNER_TOOLS.find(({ name }) => name === tool)!, input, context, who)
@@ -42,13 +48,18 @@ export async function runCommand(
       return { text: await statusText(context) }
     case 'goals': {
       const goals = await context.goals.list({ state: 'all', limit: LISTED_MAX })
-      return { text: goals.length === 0 ? 'There are no goals yet.' : goals.map((goal) => goalLine(shapeGoal(goal))).join('\n') }
+      return {
+        text:
+          goals.length === 0 ? 'There are no goals yet.' : goals.map((goal) => goalLine(shapeGoal(goal))).join('\n'),
+      }
     }
     case 'inbox': {
       const asks = await context.inbox.list()
       if (asks.length === 0) return { text: 'Nothing waits for you.' }
       const shown = asks.slice(0, LISTED_MAX).map((ask) => askLine(shapeAsk(ask)))
-      return { text: [...shown, ...(asks.length > LISTED_MAX ? [`… and ${asks.length - LISTED_MAX} more`] : [])].join('\n') }
+      return {
+        text: [...shown, ...(asks.length > LISTED_MAX ? [`… and ${asks.length - LISTED_MAX} more`] : [])].join('\n'),
+      }
     }
     case 'goal': {
       const { do: _, ...input } = command
@@ -56,7 +67,14 @@ export async function runCommand(
       return isError ? { text } : { text: text.split('\n')[0]!, acted: 'added a goal' }
     }
     case 'show':
-      return { text: (await call(command.name.includes('.') ? 'show_task' : 'show_goal', command.name.includes('.') ? { task: command.name } : { goal: command.name })).text }
+      return {
+        text: (
+          await call(
+            command.name.includes('.') ? 'show_task' : 'show_goal',
+            command.name.includes('.') ? { task: command.name } : { goal: command.name },
+          )
+        ).text,
+      }
     case 'plan':
       return { text: (await call('show_plan', { goal: command.name })).text }
     case 'proof':
@@ -65,7 +83,10 @@ export async function runCommand(
       const { title, diff } = await context.goals.review(command.name)
       if (diff.trim() === '') return { text: `${oneLine(title)}: nothing has changed.` }
       if (diff.length <= DIFF_SHOWN_MAX) return { text: `${oneLine(title)}\n\`\`\`diff\n${diff}\n\`\`\`` }
-      return { text: `${oneLine(title)}: the diff is in the file.`, file: { name: `${command.name}.diff`, mime: 'text/x-diff', text: diff } }
+      return {
+        text: `${oneLine(title)}: the diff is in the file.`,
+        file: { name: `${command.name}.diff`, mime: 'text/x-diff', text: diff },
+      }
     }
     case 'report': {
       const { markdown } = await context.goals.report(command.name)
@@ -90,7 +111,10 @@ export async function runCommand(
       const { choice, words } = await readChoice(command, context)
       if (words) return { text: words }
       const answered = await context.inbox.answer(command.ask, { choice, text: command.text, by: who.by })
-      return { text: askLine(shapeAsk(answered)), acted: `answered ask ${answered.number}: ${answered.answer?.choice ?? answered.answer?.text ?? ''}` }
+      return {
+        text: askLine(shapeAsk(answered)),
+        acted: `answered ask ${answered.number}: ${answered.answer?.choice ?? answered.answer?.text ?? ''}`,
+      }
     }
     case 'recall':
       return { text: context.memory ? (await call('recall', { query: command.text })).text : NO_MEMORY }
@@ -126,9 +150,15 @@ async function statusText(context: OwnerContext): Promise<string> {
   return [head, ...goals.map((goal) => goalLine(shapeGoal(goal)))].join('\n')
 }
 
-async function proofText(name: string, context: OwnerContext, call: (tool: string, input: object) => Promise<ToolResult>): Promise<string> {
+async function proofText(
+  name: string,
+  context: OwnerContext,
+  call: (tool: string, input: object) => Promise<ToolResult>,
+): Promise<string> {
   if (name.startsWith('proof_')) return (await call('show_proof', { proof: name })).text
-  const proofs = name.includes('.') ? (await context.goals.showTask(name)).proofs : (await context.goals.show(name)).proofs
+  const proofs = name.includes('.')
+    ? (await context.goals.showTask(name)).proofs
+    : (await context.goals.show(name)).proofs
   const last = proofs.at(-1)
   return last ? (await call('show_proof', { proof: last.id })).text : `There is no proof of ${name} yet.`
 }
@@ -152,6 +182,8 @@ function helpText(person: Person, hasBrain: boolean): string {
       '`/recall words` · `/remember words` · `/schedule every weekday at 9: update the dependencies` · `/schedules`',
     )
   }
-  lines.push(hasBrain ? 'Or simply say what you want.' : 'There is no model to talk with here; these commands do everything.')
+  lines.push(
+    hasBrain ? 'Or simply say what you want.' : 'There is no model to talk with here; these commands do everything.',
+  )
   return lines.join('\n')
 }

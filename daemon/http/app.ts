@@ -20,6 +20,8 @@ import type { Tokens } from '../mcp/tokens.ts'
 import type { OutsideTools } from '../mcp-client/outside-tools.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import { backupRoutes } from './backup.ts'
+import { type ChannelRouteDeps, channelRoutes, peopleRoutes } from './channels.ts'
+import { type ChatRouteDeps, chatRoutes } from './chat.ts'
 import { type CostRouteDeps, costRoutes } from './cost.ts'
 import { doctorRoutes } from './doctor.ts'
 import type { EventSource } from './event-source.ts'
@@ -64,6 +66,8 @@ export interface AppDeps extends NoteRouteDeps {
   /** Takes secrets out of every answer. */
   redactor?: Redactor
   /** Tools of the owner's other MCP servers. */
+  /** The conversation at this machine, channels and people. */
+  chat?: NonNullable<ChatRouteDeps['chat']> & NonNullable<ChannelRouteDeps['chat']>
   outside?: Omit<OutsideTools, typeof Symbol.asyncDispose>
   token: string
   version: string
@@ -100,6 +104,9 @@ export function createApp(deps: AppDeps) {
     .route('/v1/cost', costRoutes(deps))
     .route('/v1/events', eventRoutes(deps))
     .route('/v1/tokens', tokenRoutes(deps))
+    .route('/v1/chat', chatRoutes(deps))
+    .route('/v1/channels', channelRoutes(deps))
+    .route('/v1/people', peopleRoutes(deps))
     .route('/v1/notes', noteRoutes(deps))
     .route('/v1/recall', recallRoutes(deps))
     .route('/v1/memory', memoryRoutes(deps))

@@ -19,7 +19,11 @@ export interface ChannelRouteDeps {
     configFile: string
     secretsDir: string
     /** Written into the record. */
-    record(event: { type: 'channel.added'; data: { channel: string; kind: string; by: string } } | { type: 'channel.removed'; data: { channel: string; by: string } }): Promise<void>
+    record(
+      event:
+        | { type: 'channel.added'; data: { channel: string; kind: string; by: string } }
+        | { type: 'channel.removed'; data: { channel: string; by: string } },
+    ): Promise<void>
   }
 }
 
@@ -41,7 +45,12 @@ const checked = z.object({ account: z.string(), words: z.array(z.string()) })
 export const CheckedSchema = checked.extend({ name: z.string() })
 export const ChannelListSchema = z.object({
   channels: z.array(
-    z.object({ name: z.string(), kind: z.string(), state: z.enum(['ready', 'opening', 'troubled']), words: z.string() }),
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      state: z.enum(['ready', 'opening', 'troubled']),
+      words: z.string(),
+    }),
   ),
 })
 export const ChannelKindsSchema = z.object({
@@ -69,9 +78,7 @@ export const PersonViewSchema = z.object({
 })
 export const PeopleSchema = z.object({
   people: z.array(PersonViewSchema),
-  waiting: z.array(
-    z.object({ channel: z.string(), senderName: z.string(), createdAt: z.int(), expiresAt: z.int() }),
-  ),
+  waiting: z.array(z.object({ channel: z.string(), senderName: z.string(), createdAt: z.int(), expiresAt: z.int() })),
 })
 
 export function channelRoutes({ chat }: ChannelRouteDeps) {
@@ -79,19 +86,30 @@ export function channelRoutes({ chat }: ChannelRouteDeps) {
   return new Hono()
     .get('/', (c) => c.json({ channels: those().channels.list() }))
     .get('/kinds', (c) =>
-      c.json({ kinds: CHANNEL_KINDS.map(({ kind, title, steps, fields }) => ({ kind, title, steps: [...steps], fields: [...fields] })) }),
+      c.json({
+        kinds: CHANNEL_KINDS.map(({ kind, title, steps, fields }) => ({
+          kind,
+          title,
+          steps: [...steps],
+          fields: [...fields],
+        })),
+      }),
     )
     .post('/', body(AddChannelBody), async (c) => {
       const { name, config, secrets } = c.req.valid('json')
       const { channels, configFile, secretsDir, record } = those()
-      if (name === TERMINAL) throw new Fault('input_invalid', `${TERMINAL} is the name of the conversation at this machine`)
+      if (name === TERMINAL)
+        throw new Fault('input_invalid', `${TERMINAL} is the name of the conversation at this machine`)
       const files = Object.fromEntries(Object.keys(secrets).map((key) => [key, join(secretsDir, `${name}-${key}`)]))
       const references = Object.fromEntries(Object.entries(files).map(([key, file]) => [key, `file:${file}`]))
-      const byReference = Object.fromEntries(Object.entries(secrets).map(([key, value]) => [references[key]!, value.trim()]))
+      const byReference = Object.fromEntries(
+        Object.entries(secrets).map(([key, value]) => [references[key]!, value.trim()]),
+      )
       assertSecrets(String(config['kind']), secrets)
       const found = await channels.check(name, { ...config, ...references }, byReference)
       mkdirSync(secretsDir, { recursive: true, mode: 0o700 })
-      for (const [key, value] of Object.entries(secrets)) writeFileSync(files[key]!, `${value.trim()}\n`, { mode: 0o600, flush: true })
+      for (const [key, value] of Object.entries(secrets))
+        writeFileSync(files[key]!, `${value.trim()}\n`, { mode: 0o600, flush: true })
       editConfigFile(configFile, ['channels', name], { ...config, ...references })
       await channels.open(name, found.config)
       await record({ type: 'channel.added', data: { channel: name, kind: found.config.kind, by: actor(c) } })
@@ -138,7 +156,9 @@ function those_<T>(chat: T | undefined): T {
 
 /** Only what is secret goes into a file of its own. */
 function assertSecrets(kind: string, secrets: Readonly<Record<string, string>>): void {
-  const secret = kindNamed(kind).fields.filter(({ isSecret }) => isSecret).map(({ key }) => key)
+  const secret = kindNamed(kind)
+    .fields.filter(({ isSecret }) => isSecret)
+    .map(({ key }) => key)
   const wrong = Object.keys(secrets).find((key) => !secret.includes(key))
   if (wrong) throw new Fault('input_invalid', `"${wrong}" is no secret of ${kind}; those are ${secret.join(', ')}`)
 }

@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
+import { Fault } from '../../core/fault.ts'
 import type { Button } from '../channels/channel.ts'
 import type { ChatParts } from '../conversation/create-chat.ts'
 import { listTurns, type OutRow, readOut } from '../store/chat-rows.ts'
@@ -42,7 +43,9 @@ export const ChatQuery = z.strictObject({
 
 export const SaidSchema = z.object({ id: z.string() })
 export const ChatHistorySchema = z.object({
-  turns: z.array(z.object({ id: z.int(), at: z.int(), who: z.enum(['person', 'claw']), by: z.string(), text: z.string() })),
+  turns: z.array(
+    z.object({ id: z.int(), at: z.int(), who: z.enum(['person', 'claw']), by: z.string(), text: z.string() }),
+  ),
 })
 
 /** A message of Claw's as it stands now; the same id again is an edit. */
@@ -62,13 +65,16 @@ const SHOWN_MAX = 100
 
 export function chatRoutes({ chat, closing }: ChatRouteDeps) {
   const those = () => {
-    if (!chat) throw new Error('this daemon has no conversation')
+    if (!chat) throw new Fault('route_not_found', 'This daemon has no conversation')
     return chat
   }
   return new Hono()
     .post('/', body(SayBody), async (c) => {
       const { text, id, files } = c.req.valid('json')
-      const decoded = files.map(({ data, ...file }) => ({ ...file, data: Uint8Array.from(Buffer.from(data, 'base64')) }))
+      const decoded = files.map(({ data, ...file }) => ({
+        ...file,
+        data: Uint8Array.from(Buffer.from(data, 'base64')),
+      }))
       const { eventId } = await those().terminal.put({ id, text, files: decoded })
       return c.json({ id: eventId }, 202)
     })
@@ -78,9 +84,13 @@ export function chatRoutes({ chat, closing }: ChatRouteDeps) {
       return c.json({ id: message }, 202)
     })
     .get('/', query(ChatQuery), async (c) => {
-      const turns = await listTurns(those().store.db, await those().terminalChat(), { limit: c.req.valid('query').limit * 2 })
+      const turns = await listTurns(those().store.db, await those().terminalChat(), {
+        limit: c.req.valid('query').limit * 2,
+      })
       const shown = turns.filter(({ kind }) => kind !== 'call').slice(-c.req.valid('query').limit)
-      return c.json({ turns: shown.map(({ id, at, kind, by, text }) => ({ id, at, who: kind as 'person' | 'claw', by, text })) })
+      return c.json({
+        turns: shown.map(({ id, at, kind, by, text }) => ({ id, at, who: kind as 'person' | 'claw', by, text })),
+      })
     })
     .get('/stream', (c) =>
       streamSSE(c, async (stream) => {
@@ -92,7 +102,9 @@ export function chatRoutes({ chat, closing }: ChatRouteDeps) {
         const ended = AbortSignal.any([closing, gone.signal])
         let nudge = Promise.withResolvers<void>()
         using _commits = store.onCommit(() => nudge.resolve())
-        using _partials = onPartial((partial) => void stream.writeSSE({ event: 'partial', data: JSON.stringify(partial) }))
+        using _partials = onPartial(
+          (partial) => void stream.writeSSE({ event: 'partial', data: JSON.stringify(partial) }),
+        )
         ended.addEventListener('abort', () => nudge.resolve(), { once: true })
         await stream.writeSSE({ event: 'ready', data: '{}' })
         while (!ended.aborted) {

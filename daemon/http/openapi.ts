@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { Ask } from '../../core/ask.ts'
 import { Proof } from '../../core/proof.ts'
 import { CostSheet } from '../../core/spend.ts'
+import { PairInput } from '../people/people.ts'
 import {
   AliveSchema,
   AskListSchema,
@@ -42,6 +43,16 @@ import {
   RejectBody,
   SteerBody,
 } from './bodies.ts'
+import {
+  AddChannelBody,
+  ChannelKindsSchema,
+  ChannelListSchema,
+  CheckedSchema,
+  PeopleSchema,
+  PersonViewSchema,
+  RoleBody,
+} from './channels.ts'
+import { ChatHistorySchema, ChatQuery, PressBody, SaidSchema, SayBody } from './chat.ts'
 import { DeliveredSchema } from './hooks.ts'
 import {
   AuditSchema,
@@ -235,6 +246,50 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     body: EmptyBody,
     answer: LoadedModelSchema,
   },
+  'POST /v1/chat': {
+    summary: 'Says something in the conversation at this machine. Once it answers, it is not lost.',
+    body: SayBody,
+    answer: SaidSchema,
+    status: 202,
+  },
+  'GET /v1/chat': { summary: 'What was said, oldest first.', query: ChatQuery, answer: ChatHistorySchema },
+  'GET /v1/chat/stream': {
+    summary: 'Claw’s messages as they come and change (`message`), and what a model is saying (`partial`).',
+    media: 'text/event-stream',
+  },
+  'POST /v1/chat/press': {
+    summary: 'Presses a button of one of Claw’s messages.',
+    body: PressBody,
+    answer: SaidSchema,
+    status: 202,
+  },
+  'GET /v1/channels': { summary: 'The channels and how they are.', answer: ChannelListSchema },
+  'GET /v1/channels/kinds': { summary: 'What can be set up, and what each asks for.', answer: ChannelKindsSchema },
+  'POST /v1/channels': {
+    summary: 'Asks the other side, then keeps the channel and opens it; keeps nothing where the other side says no.',
+    body: AddChannelBody,
+    answer: CheckedSchema,
+    status: 201,
+  },
+  'POST /v1/channels/{channel}/test': {
+    summary: 'Asks the other side again.',
+    body: EmptyBody,
+    answer: CheckedSchema,
+  },
+  'DELETE /v1/channels/{channel}': { summary: 'Closes a channel and forgets its keys.', answer: ChannelListSchema },
+  'GET /v1/people': { summary: 'Who may talk to Claw, and which accounts wait to be paired.', answer: PeopleSchema },
+  'POST /v1/people/pair': {
+    summary: 'Lets the account with this code in.',
+    body: PairInput,
+    answer: PersonViewSchema,
+    status: 201,
+  },
+  'POST /v1/people/{person}/role': {
+    summary: 'Changes what somebody may do.',
+    body: RoleBody,
+    answer: PersonViewSchema,
+  },
+  'DELETE /v1/people/{person}': { summary: 'From now on they are nobody.', answer: PeopleSchema },
   'GET /v1/tokens': { summary: 'The tokens of your MCP clients.', answer: TokenListSchema },
   'POST /v1/tokens': {
     summary: 'Makes a token for an MCP client and shows it once.',
@@ -387,6 +442,8 @@ const PATH_WORDS: Record<string, string> = {
   schedule: 'A schedule’s number, name or id.',
   name: 'The name of a schedule that a hook sets off.',
   token: 'A token’s name or id.',
+  channel: 'A channel’s name.',
+  person: 'A person’s name or id.',
   note: 'A note’s id, the start of one, or its path below the notes folder.',
   server: 'The name of a server in `mcp.servers`.',
 }

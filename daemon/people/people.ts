@@ -93,7 +93,11 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
   }
 
   async function freeName(db: Db, wanted: string): Promise<string> {
-    const base = oneLine(wanted).replaceAll(/[^\p{L}\p{N} ._-]/gu, '').trim().slice(0, 36) || 'somebody'
+    const base =
+      oneLine(wanted)
+        .replaceAll(/[^\p{L}\p{N} ._-]/gu, '')
+        .trim()
+        .slice(0, 36) || 'somebody'
     for (let n = 1; ; n++) {
       const name = n === 1 ? base : `${base} ${n}`
       if (!(await findPerson(db, { name }))) return name
@@ -150,7 +154,12 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
         else if (role !== null) await setRole(tx, person.id, role)
         const { channel, senderId, senderName } = pairing
         await addIdentity(tx, now, { channel, senderId, personId: person.id, name: senderName })
-        await tx.updateTable('chat').set({ personId: person.id }).where('id', '=', pairing.chatId).where('kind', '=', 'direct').execute()
+        await tx
+          .updateTable('chat')
+          .set({ personId: person.id })
+          .where('id', '=', pairing.chatId)
+          .where('kind', '=', 'direct')
+          .execute()
         await tx.deleteFrom('pairing').where('code', '=', pairing.code).execute()
         const paired = { ...person, role: role ?? person.role }
         await addEvent(tx, now, {
@@ -209,7 +218,15 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
       const senderName = oneLine(sender.name).slice(0, 80)
       await db
         .insertInto('pairing')
-        .values({ code, channel, senderId: sender.id, senderName, chatId: chat.id, createdAt: now, expiresAt: now + CODE_MS })
+        .values({
+          code,
+          channel,
+          senderId: sender.id,
+          senderName,
+          chatId: chat.id,
+          createdAt: now,
+          expiresAt: now + CODE_MS,
+        })
         .execute()
       return { code, isNew: true }
     },

@@ -55,7 +55,11 @@ export function whyNot(person: Person, action: Action, goal?: Pick<Goal, 'source
 }
 
 /** Approvals are the owner's; a member answers questions about goals of their own. */
-export function whyNotAnswer(person: Person, ask: Pick<Ask, 'kind' | 'number'>, goal: Pick<Goal, 'source' | 'number'>): string | undefined {
+export function whyNotAnswer(
+  person: Person,
+  ask: Pick<Ask, 'kind' | 'number'>,
+  goal: Pick<Goal, 'source' | 'number'>,
+): string | undefined {
   const why = whyNot(person, 'answer', goal)
   if (why !== undefined || person.role === 'owner') return why
   return QUESTIONS.includes(ask.kind) ? undefined : `ask ${ask.number} is a decision that only an owner may take`
