@@ -4,11 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FIRST, readText, withKeys, writeWhole } from '../../config/config-text.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { ModelConfig } from '../../config/schema.ts'
 import { parseReference, REFERENCE_WORDS } from '../../core/secret-reference.ts'
 import type { Health } from '../../daemon/health.ts'
-import { FIRST, readText, withKeys, writeWhole } from '../config-text.ts'
 import { connect } from '../daemon.ts'
 import { EXIT, usage } from '../exit.ts'
 import type { Asked, Given } from '../setup/ask.ts'

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { editConfigFile } from '../../config/edit-file.ts'
+import { readText, withKeys, writeWhole } from '../../config/config-text.ts'
 import { Fault } from '../../core/fault.ts'
 import { Person, Role } from '../../core/person.ts'
 import { CHANNEL_KINDS, kindNamed } from '../channels/kinds.ts'
@@ -110,7 +110,8 @@ export function channelRoutes({ chat }: ChannelRouteDeps) {
       mkdirSync(secretsDir, { recursive: true, mode: 0o700 })
       for (const [key, value] of Object.entries(secrets))
         writeFileSync(files[key]!, `${value.trim()}\n`, { mode: 0o600, flush: true })
-      editConfigFile(configFile, ['channels', name], { ...config, ...references })
+      const text = withKeys(readText(configFile), configFile, [[`channels.${name}`, { ...config, ...references }]])
+      writeWhole(configFile, text)
       await channels.open(name, found.config)
       await record({ type: 'channel.added', data: { channel: name, kind: found.config.kind, by: actor(c) } })
       return c.json({ name, ...found.checked }, 201)
@@ -126,7 +127,7 @@ export function channelRoutes({ chat }: ChannelRouteDeps) {
       if (name === TERMINAL) throw new Fault('input_invalid', `${TERMINAL} is always there`)
       const kind = before.find((one) => one.name === name)?.kind
       await channels.close(name)
-      editConfigFile(configFile, ['channels', name], undefined)
+      writeWhole(configFile, withKeys(readText(configFile), configFile, [[`channels.${name}`, undefined]]))
       for (const { key, isSecret } of kind ? kindNamed(kind).fields : []) {
         if (isSecret) rmSync(join(secretsDir, `${name}-${key}`), { force: true })
       }

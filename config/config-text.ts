@@ -1,8 +1,8 @@
-/** The configuration's text, read and written by commands: never left worse than it was. */
+/** The configuration's text, read and written for its owner: never left worse than it was. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isMap, parseDocument } from 'yaml'
-import { readConfig } from '../config/load.ts'
+import { readConfig } from './load.ts'
 
 /** What stands on top of a file that was not there before. */
 export const FIRST = '# Every key and its default: docs/CONFIG.md. Only what differs needs to stand here.\n'
@@ -12,7 +12,7 @@ export function readText(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
-/** The text with some keys set, comments and order kept. Throws config_invalid where that would not be a whole configuration. */
+/** The text with some keys set (undefined: taken away), comments and order kept. Throws config_invalid where that would not be a whole configuration. */
 export function withKeys(
   text: string,
   file: string,
@@ -27,7 +27,8 @@ export function withKeys(
       const place = path.slice(0, length)
       if (document.hasIn(place) && !isMap(document.getIn(place, true))) document.deleteIn(place)
     }
-    document.setIn(path, value)
+    if (value === undefined) document.deleteIn(path)
+    else document.setIn(path, value)
   }
   const changed = document.toString()
   readConfig(changed, file, {})
