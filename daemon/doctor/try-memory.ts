@@ -18,8 +18,10 @@ export async function tryMemory(memory: Pick<MemoryDoor, 'isOn' | 'open'>, fix: 
     if (isSound || !fix) return lines(isSound ? before : { ...before, lastSelfTest: test }, isSound)
     await opened.reindex()
     const again = await opened.selfTest()
-    const [notes, index, model] = lines(await opened.status(), again.passed)
-    return [notes, again.passed ? { ...index, mended: true } : index, model]
+    const after = await opened.status()
+    const isMended = again.passed && after.alarms.length === 0
+    const [notes, index, model] = lines(after, isMended)
+    return [notes, isMended ? { ...index, mended: true } : index, model]
   } catch (error) {
     const words = `cannot be opened: ${error instanceof Error ? error.message : String(error)}`
     return [{ what: 'memory', level: 'fail', words, mend: 'Goals work without it. See `claw logs --level warn`.' }]

@@ -108,7 +108,10 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
       const memory = await open()
       const embedder = settings?.embedder
       if (embedder?.kind === 'local') {
-        const { fetchModel, findModel } = await import('../../memory/embed/model-files.ts')
+        const [{ fetchModel }, { findModel }] = await Promise.all([
+          import('../../memory/embed/fetch-model.ts'),
+          import('../../memory/embed/model-files.ts'),
+        ])
         if (!(await findModel(embedder))) await fetchModel(embedder, onProgress)
       }
       return memory.loadModel()

@@ -3,7 +3,8 @@ import type { FeatureExtractionPipeline } from '@huggingface/transformers'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Embedder, EmbedderFacts, EmbedderSettings } from './embedder.ts'
 import { weightOf } from './embedder.ts'
-import { fetchModel, findModel, missingModel } from './model-files.ts'
+import { fetchModel } from './fetch-model.ts'
+import { findModel, missingModel } from './model-files.ts'
 
 type LocalSettings = Extract<EmbedderSettings, { kind: 'local' }>
 

@@ -155,6 +155,8 @@ export async function openSqliteIndex(file: string): Promise<NoteIndex> {
         db.exec('DELETE FROM passage')
         db.exec("INSERT INTO words (words) VALUES ('delete-all')")
       })
+      // Only this gives the room back.
+      db.exec('VACUUM')
     },
 
     async [Symbol.asyncDispose]() {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { Fault } from '../../core/fault.ts'
 import type { AppDeps } from '../../daemon/http/app.ts'
 import { serveFakeApp } from '../fakes/served-app.ts'
-import { openRoom } from '../memory/room.ts'
+import { openRoom, until } from '../memory/room.ts'
 import { claw, type Said } from './run-claw.ts'
 
 /** The command line against real notes. */
@@ -205,4 +205,38 @@ test('a memory that is turned off says so', async () => {
   })
   const said = await place.run(['memory'])
   expect(said).toMatchObject({ code: 1, stderr: 'claw: memory is turned off — Set memory.enabled\n' })
+})
+
+test('the model is fetched with what is coming told meanwhile; a failure is one line', async () => {
+  let isSeen = false
+  await using place = await openPlace({
+    memory: {
+      open: async () => {
+        throw new Error('not asked')
+      },
+      words: () => {
+        isSeen = true
+        return ''
+      },
+      async fetchModel(onProgress) {
+        onProgress('onnx/model_quantized.onnx', 1024, 23 * 1024 * 1024)
+        // Until whoever watches has looked.
+        isSeen = false
+        await until(
+          () => isSeen,
+          (seen) => seen,
+        )
+        return { name: 'Some/model (q8)', dimensions: 384 }
+      },
+    },
+  })
+  const said = await place.run(['memory', 'fetch-model'])
+  expect(said).toMatchObject({ code: 0, stdout: expect.stringContaining('Some/model (q8) is here') })
+  expect(said.stderr).toContain('fetching onnx/model_quantized.onnx (23.0 MB)')
+
+  await using none = await openPlace()
+  expect(await none.run(['memory', 'fetch-model'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^claw: no embedding model is set up.*\n$/),
+  })
 })

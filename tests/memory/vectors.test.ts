@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { EmbedderSettings } from '../../memory/embed/embedder.ts'
-import { fetchModel } from '../../memory/embed/model-files.ts'
 import type { NoteSource } from '../../memory/note.ts'
 import { asInProduct, hasModels, MODELS, makeDir, openRoom, until, useLite } from './room.ts'
 
@@ -127,56 +126,6 @@ describe('without a model', () => {
     await memory.settled()
     expect((await memory.recall('heron')).passages).toHaveLength(1)
     expect((await memory.status()).index).toBe('sqlite')
-  })
-})
-
-describe('a model is fetched once', () => {
-  const files: Record<string, Buffer> = {
-    'config.json': Buffer.from('{}'),
-    'tokenizer.json': Buffer.from('{"t":1}'),
-    'tokenizer_config.json': Buffer.from('{}'),
-    'onnx/model_quantized.onnx': Buffer.alloc(100_000, 7),
-  }
-  const settings = (url: string, modelsDir: string) =>
-    useLite({ model: 'Some/model', modelsDir, hubUrl: url, mayDownload: true }) as Extract<
-      EmbedderSettings,
-      { kind: 'local' }
-    >
-
-  test('whole, with progress, and what is cut short or altered on the way is not kept', async () => {
-    const { createHash } = await import('node:crypto')
-    const { existsSync, readFileSync } = await import('node:fs')
-    let digest = createHash('sha256').update(files['onnx/model_quantized.onnx']!).digest('hex')
-    const { url } = await listen((request, response) => {
-      const file = /^\/Some\/model\/resolve\/main\/(.*)$/.exec(request.url ?? '')?.[1] ?? ''
-      const body = files[file]
-      if (!body) return void response.writeHead(404).end()
-      const headers = {
-        'content-length': body.length,
-        ...(file.startsWith('onnx') ? { 'x-linked-etag': `"${digest}"` } : {}),
-      }
-      response.writeHead(200, headers).end(body)
-    })
-    const dir = makeDir()
-    const seen: [string, number, number | null][] = []
-    await fetchModel(settings(url, dir), (...progress) => seen.push(progress))
-    expect(seen.at(-1)).toEqual(['onnx/model_quantized.onnx', 100_000, 100_000])
-    expect(readFileSync(join(dir, 'Some/model/onnx/model_quantized.onnx'))).toEqual(files['onnx/model_quantized.onnx'])
-
-    digest = 'f'.repeat(64)
-    const other = makeDir()
-    await expect(fetchModel(settings(url, other), () => {})).rejects.toMatchObject({
-      code: 'embedder_unavailable',
-      message: expect.stringContaining('digest'),
-    })
-    expect(existsSync(join(other, 'Some/model/onnx/model_quantized.onnx'))).toBe(false)
-  })
-
-  test('a hub that cannot be reached is a fault with a hint', async () => {
-    await expect(fetchModel(settings('http://127.0.0.1:9', makeDir()), () => {})).rejects.toMatchObject({
-      code: 'embedder_unavailable',
-      hint: expect.stringContaining('network'),
-    })
   })
 })
 
