@@ -5,7 +5,6 @@
 import { z } from 'zod'
 import { Autonomy, Land } from '../core/goal.ts'
 import { isReference, REFERENCE_WORDS } from '../core/secret-reference.ts'
-import { ChannelConfig } from './channels.ts'
 import { ChannelConfig, ChatConfig } from './channels.ts'
 
 /** An ACP program that Claw has no profile for. */
