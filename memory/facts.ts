@@ -139,12 +139,9 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
   }
 
   async function find(place: Pick<Place, 'scope' | 'subject'>): Promise<Note | undefined> {
-    const [summary] = memory.listNotes({
-      scopes: [place.scope],
-      subject: place.subject,
-      attribute: ATTRIBUTE,
-      limit: 1,
-    })
+    const notes = memory.listNotes({ scopes: [place.scope], subject: place.subject, attribute: ATTRIBUTE, limit: 10 })
+    // What decides which commands are run is the daemon's own, or the owner's.
+    const summary = notes.find(({ source }) => source.from === 'daemon' || source.from === 'owner')
     return summary && (await memory.getNote(summary.id))
   }
 

@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import type { Goal } from '../../core/goal.ts'
+import { createRepositoryFacts } from '../memory/repository-facts.ts'
 import { createLimiter } from '../orchestrator/limiter.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import { createVerifier, type Verifier } from '../proof/verify.ts'
 import { getRepository } from '../store/rows.ts'
 import { createDependencyCache, type DependencyCache } from '../worktrees/dependency-cache.ts'
 import { createRepositories } from '../worktrees/git-repositories.ts'
+import { createMendingCache } from '../worktrees/mend-setup.ts'
 import { createRepositoryDesk, type RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Ground } from './ground.ts'
 import type { Machine } from './machine.ts'
@@ -23,7 +25,7 @@ export interface Proving {
 }
 
 export function createProving(
-  { config, paths, world, host, store, redactor }: Ground,
+  { config, paths, world, host, store, redactor, memory }: Ground,
   { sandbox, shell }: Machine,
   parts: AsyncDisposableStack,
 ): Proving {
@@ -36,11 +38,13 @@ export function createProving(
       workspacesDir: paths.workspacesDir,
     }),
   )
-  const dependencies = createDependencyCache({
+  const known = createRepositoryFacts({ memory, world })
+  const cache = createDependencyCache({
     world,
     dir: join(paths.cacheDir, 'dependencies'),
     stamp: `${process.version} ${host.path}`,
   })
+  const dependencies = createMendingCache(cache, { known: known.setups, world })
   const verifier = createVerifier({
     world,
     sandbox,
@@ -48,6 +52,7 @@ export function createProving(
     dir: paths.verifyDir,
     outputDir: paths.outputsDir,
     shell,
+    flaky: known.flaky,
   })
   const limited = createLimiter(config.checks.parallelMax)
   const ownerCheckout = async (goal: Goal) => (await getRepository(store.db, goal.repositoryId)).path

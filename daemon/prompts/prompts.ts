@@ -246,7 +246,7 @@ function previousWords({ draft, reasons }: NonNullable<MakePlan['previous']>): s
 
 function resultWords(result: CheckResult): string {
   const how = result.timedOut ? 'time limit' : `exit ${result.exitCode ?? 'by a signal'}`
-  const head = `- ${result.name} (${result.kind}): ${code(result.command)}: ${result.passed ? 'passed' : 'FAILED'} (${how})`
+  const head = `- ${result.name} (${result.kind}): ${code(result.command)}: ${result.passed ? 'passed' : 'FAILED'} (${how}${result.flaky ? '; flaky: it says one thing and then another on the same files' : ''})`
   return result.tail.trim() === '' ? head : `${head}\n${asData('output', result.tail.slice(-OUTPUT_MAX), OUTPUT_MAX)}`
 }
 

@@ -27,6 +27,10 @@ export function judgeBaseline(result: CheckResult): { verdict: BaselineVerdict; 
       words: `"${result.name}" is to fail before the work, but it passes on the base already, so it cannot show that the work was done`,
     }
   }
+  if (result.passed && result.flaky) {
+    const words = `"${result.name}" is flaky: on the base it failed, and passed when it was run again on the same files`
+    return { verdict: 'consistent', words }
+  }
   if (result.passed) return { verdict: 'consistent', words: `"${result.name}" passes on the base` }
   return {
     verdict: 'fails-already',

@@ -113,7 +113,8 @@ function feedbackOf(
 function howItEnded(result: CheckResult): string {
   if (result.timedOut) return `ran into its time limit after ${Math.round(result.durationMs / 1000)} s`
   if (result.exitCode === null) return 'was ended by a signal'
-  return `ended with exit code ${result.exitCode}`
+  const flaky = result.flaky ? ', and passed when it was run again on the same files: it is not reliable' : ''
+  return `ended with exit code ${result.exitCode}${flaky}`
 }
 
 /** The output cannot close its own fence. */

@@ -4,6 +4,7 @@ import { isFault } from '../../core/fault.ts'
 import type { Check } from '../../core/plan.ts'
 import type { CheckResult, Contract, GuardFinding, SetupFailure } from '../../core/proof.ts'
 import type { World } from '../../core/world.ts'
+import type { KnownFlaky } from '../memory/repository-facts.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { type ConfinedShellDeps, createConfinedShell } from '../worktrees/confined-shell.ts'
 import type { DependencyCache } from '../worktrees/dependency-cache.ts'
@@ -15,6 +16,7 @@ import { type Checkout, openCheckout } from './checkout.ts'
 import { commandsOf, pathsToProtect, protect, type Restored } from './protect.ts'
 import { scriptsNamedIn } from './protected-files.ts'
 import { dropDrafts, plainTail, runCheck } from './run-check.ts'
+import { secondTry } from './second-try.ts'
 
 /** What the daemon itself saw on one commit. */
 export interface Verification {
@@ -85,17 +87,23 @@ export function createVerifier(deps: {
   /** Whole outputs are kept here. */
   outputDir: string
   shell: Omit<ConfinedShellDeps, 'world' | 'sandbox'>
+  /** What is known of checks that say one thing and then another; without it nothing is. */
+  flaky?: KnownFlaky
 }): Verifier {
   const { world, sandbox, dependencies } = deps
 
   async function setUp(checkout: Checkout, recipe: Recipe, options: RunOptions, changed: readonly string[]) {
     const shell = shellFor(options.repository)
     let step = 0
+    const decisive = new Set(recipe.cacheKeyFiles)
+    const changedFiles = changed.filter((path) => decisive.has(path))
     try {
       const { how } = await dependencies.prepare({
         worktree: checkout.room.checkout,
         toolchain: checkout.room.toolchain,
         recipe,
+        gitDir: options.repository.gitDir,
+        mayMend: changedFiles.length === 0,
         ...(options.ownerCheckout === undefined ? {} : { ownerCheckout: options.ownerCheckout }),
         ...(options.signal ? { signal: options.signal } : {}),
         run: ({ command, network, timeoutSeconds }) =>
@@ -114,17 +122,32 @@ export function createVerifier(deps: {
     } catch (error) {
       if (!isFault(error, 'setup_failed')) throw error
       const { command, exitCode, tail } = error.details as { command: string; exitCode: number | null; tail: string }
-      const files = new Set(recipe.cacheKeyFiles)
-      return { command, exitCode, tail: plainTail(tail), changedFiles: changed.filter((path) => files.has(path)) }
+      return { command, exitCode, tail: plainTail(tail), changedFiles }
     }
   }
 
-  async function runChecks(checkout: Checkout, recipe: Recipe, options: RunOptions, files: readonly Restored[]) {
+  async function runChecks(
+    checkout: Checkout,
+    recipe: Recipe,
+    options: RunOptions,
+    { files, tree, isBase }: { files: readonly Restored[]; tree: string; isBase: boolean },
+  ) {
     const results: CheckResult[] = []
     for (const [n, check] of options.contract.checks.entries()) {
       options.signal?.throwIfAborted()
       await checkout.reset(files)
-      const result = await runOne(checkout, recipe, options, check, n)
+      const first = await runOne(checkout, recipe, options, check, n)
+      const again = async () => {
+        await checkout.reset(files)
+        return runOne(checkout, recipe, options, check, n)
+      }
+      const result = await secondTry(first, {
+        again,
+        flaky: deps.flaky,
+        gitDir: options.repository.gitDir,
+        tree,
+        isBase,
+      })
       results.push(result)
       world.log.debug({ tag: options.tag, check: check.name, exitCode: result.exitCode }, 'check ended')
       options.onChecked?.(result)
@@ -163,9 +186,10 @@ export function createVerifier(deps: {
       await using checkout = await openCheckout({ world, dir: deps.dir }, repository, commit, options.tag)
       await checkout.reset(restored)
       const setup = await setUp(checkout, recipe, options, changed)
-      const results = setup ? [] : await runChecks(checkout, recipe, options, files)
+      const tree = await repository.treeOf(commit)
+      const results = setup ? [] : await runChecks(checkout, recipe, options, { files, tree, isBase: false })
       return {
-        tree: await repository.treeOf(commit),
+        tree,
         results,
         guards: findings,
         setup,
@@ -181,9 +205,10 @@ export function createVerifier(deps: {
       const overlay = contract.overlay.map(({ path, content }) => ({ path, content }))
       await using checkout = await openCheckout({ world, dir: deps.dir }, repository, base, options.tag)
       const setup = await setUp(checkout, recipe, options, [])
-      const results = setup ? [] : await runChecks(checkout, recipe, options, overlay)
+      const tree = await repository.treeOf(base)
+      const results = setup ? [] : await runChecks(checkout, recipe, options, { files: overlay, tree, isBase: true })
       return {
-        tree: await repository.treeOf(base),
+        tree,
         checks: results.map((result) => ({ result, ...judgeBaseline(result) })),
         setup,
         recipe,

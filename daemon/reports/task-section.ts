@@ -57,9 +57,14 @@ export function proofTable(proof: Proof, command: string): string {
     result.kind,
     exitWords(result),
     (result.durationMs / 1000).toFixed(1),
-    result.passed ? 'yes' : '**no**',
+    `${result.passed ? 'yes' : '**no**'}${flakyWords(result)}`,
   ])
   return `${head}\n\n${table(['check', 'command', 'kind', 'exit', 'seconds', 'passed'], rows)}`
+}
+
+function flakyWords({ flaky, passed }: CheckResult): string {
+  if (!flaky) return ''
+  return passed ? ', at the second try: known to be flaky' : ', but the second try on the same files did: flaky'
 }
 
 function exitWords({ timedOut, exitCode }: CheckResult): string {

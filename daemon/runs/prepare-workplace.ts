@@ -48,6 +48,8 @@ export function createPrepareWorkplace({ world, sandbox, shell, dependencies, ru
       worktree,
       recipe,
       toolchain: room.toolchain,
+      gitDir: repository.gitDir,
+      mayMend: true,
       ...(input.ownerCheckout === null ? {} : { ownerCheckout: input.ownerCheckout }),
       signal,
       run: ({ command, network, timeoutSeconds }) =>

@@ -39,6 +39,10 @@ export interface PrepareOptions {
   run: RunSetup
   /** Where the recipe's envFiles are copied from. */
   ownerCheckout?: string
+  /** Whose checkout it is, for what is known of its set-up (mend-setup.ts). */
+  gitDir?: string
+  /** Whether lockfiles and manifests are as the base has them, so that a failure is not the work's. */
+  mayMend?: boolean
   signal?: AbortSignal
 }
 

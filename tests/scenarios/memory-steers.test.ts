@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createFacts } from '../../memory/facts.ts'
 import { makeRepository } from '../fakes/repositories.ts'
-import { type DaemonRoom, fileAt, openRoom, plan, task } from './daemon-room.ts'
+import { type DaemonRoom, fileAt, openRoom, plan, read, task, taskOf } from './daemon-room.ts'
 import { aBrain, told } from './scripted-brain.ts'
 
 /** By words alone and without LanceDB: quicker, and the same to the rest of the daemon. */
@@ -99,4 +101,67 @@ test('what a goal taught is written down once, and the next plan and its agents 
   expect(asked).toContain('In a.txt the word must be good, not bad.')
   expect(asked).toContain('scripted, change: 1 of 1 tasks proven, 2.0 runs each')
   expect(asked).toContain('claw:recalled')
+})
+
+test('a flaky check is recognised on the base, does not hold up the work, and the proof and the next planner are told', async () => {
+  const flaky = 'test -e .warm || { touch .warm; exit 1; }'
+  const holds = (key: string) => [
+    { command: `grep -q good ${key}.txt`, kind: 'fails-before' as const },
+    { name: 'warm', command: flaky },
+  ]
+  const brain = await aBrain(
+    plan([task('a', undefined, { checks: holds('a') })]),
+    plan([task('b', undefined, { checks: holds('b') })]),
+  )
+  const room = await openRoom({ ...brain.options, config: { ...brain.options.config, memory } })
+  const repository = makeRepository({ 'README.md': '# Hello\n', '.gitignore': '.warm\n' })
+  await room.add(null, repository)
+  const view = await room.settled()
+  expect(view.goal.state, view.words).toBe('met')
+  expect(view.plan?.baseline.join('\n')).toContain('"warm" is flaky')
+  expect(taskOf(view, 'a').runs).toHaveLength(1)
+  const [proof] = taskOf(view, 'a').proofs
+  expect(proof?.results.find(({ name }) => name === 'warm')).toMatchObject({
+    passed: true,
+    flaky: { tries: 2, known: true },
+  })
+  expect(read(view.goal.reportFile!)).toContain('yes, at the second try: known to be flaky')
+
+  await room.add(null, repository)
+  expect((await room.settled('2')).goal.state).toBe('met')
+  expect(told(brain.server, 1)).toContain(`\`${flaky}\` is flaky`)
+})
+
+test('the second goal skips the set-up failure of the first because of the recipe', async () => {
+  const brain = await aBrain(plan([task('a')]), plan([task('b')]))
+  const room = await openRoom({ ...brain.options, config: { ...brain.options.config, memory } })
+  // The lockfile does not know the dependency: `npm ci` refuses, on every clean checkout.
+  const repository = makeRepository({
+    'package.json': JSON.stringify({ name: 'app', version: '1.0.0', dependencies: { lib: 'file:./lib' } }),
+    'package-lock.json': JSON.stringify({
+      name: 'app',
+      version: '1.0.0',
+      lockfileVersion: 3,
+      requires: true,
+      packages: { '': { name: 'app', version: '1.0.0' } },
+    }),
+    'lib/package.json': JSON.stringify({ name: 'lib', version: '1.0.0' }),
+    '.gitignore': 'node_modules\n',
+  })
+  const failures = () => room.log.filter((line) => line.includes('set-up failed, another way works')).length
+  await room.add(null, repository)
+  const first = await room.settled()
+  expect(first.goal.state, first.words).toBe('met')
+  expect(failures()).toBe(1)
+  // Not because it was kept: every checkout is set up anew.
+  rmSync(join(room.paths.cacheDir, 'dependencies'), { recursive: true, force: true })
+
+  await room.add(null, repository)
+  const second = await room.settled('2')
+  expect(second.goal.state, second.words).toBe('met')
+  expect(failures()).toBe(1)
+  const asked = told(brain.server, 1)
+  expect(asked).toContain('npm install --no-package-lock')
+  expect(asked).toContain('ended with 1 on a clean checkout')
+  expect(fileAt(repository, 'main', 'package-lock.json')).not.toContain('file:./lib')
 })
