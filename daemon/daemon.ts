@@ -49,6 +49,7 @@ import { createProcessTable } from './processes/process-table.ts'
 import { readOutput } from './proof/read-output.ts'
 import { readMetrics } from './read-metrics.ts'
 import { createScheduling } from './schedules/create-scheduling.ts'
+import { createReadTime } from './schedules/read-time.ts'
 import type { Schedules } from './schedules/schedules.ts'
 import { readAgain } from './secrets/credentials.ts'
 import { createHostSecrets, readSecretFile } from './secrets/host-secrets.ts'
@@ -273,6 +274,7 @@ export async function createDaemon({
       runsDir: paths.runsDir,
       env: host.env,
       knownAgents: agents.knownNames,
+      readTime: createReadTime({ brain: thinking.brain, prompts: thinking.prompts, world }),
       timezone: host.timezone,
     }),
   )

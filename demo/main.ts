@@ -60,7 +60,7 @@ async function main(): Promise<number> {
   await using model = await startModelServer({ script: demoScript })
   writeFileSync(
     join(home, 'config.yaml'),
-    `model:\n  provider: ${PROVIDERS[agent] ?? 'openai-chat'}\n  model: scripted-model\n  baseUrl: ${model.url}/v1\n  key: env:CLAW_DEMO_KEY\nagents:\n  default: ${agent}\nruns:\n  max: 3\n`,
+    `model:\n  provider: ${PROVIDERS[agent] ?? 'openai-chat'}\n  model: scripted-model\n  baseUrl: ${model.url}/${PROVIDERS[agent] === 'google' ? 'v1beta' : 'v1'}\n  key: env:CLAW_DEMO_KEY\nagents:\n  default: ${agent}\n  allowCommands: [node --check]\nruns:\n  max: 3\n`,
   )
   if (!isJson) {
     say(

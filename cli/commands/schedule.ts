@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import type { FiringView, NewScheduleInput, ScheduleView } from '../../daemon/schedules/schedules.ts'
+import { Fault } from '../../core/fault.ts'
+import type { Schedule } from '../../core/schedule.ts'
+import type { FiringView, NewScheduleInput, SchedulePreview, ScheduleView } from '../../daemon/schedules/schedules.ts'
 import { connect } from '../daemon.ts'
 import { usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
@@ -75,12 +77,19 @@ export async function add(
     idempotencyKey: randomUUID(),
   }
   const client = await connect(surface, { start: true })
-  if (isTimed && surface.canAsk && !options.yes) {
-    const preview = (await (await client.v1.schedules.preview.$post({ json })).json()) as Pick<
-      ScheduleView,
-      'schedule' | 'timezone' | 'upcoming'
-    >
-    for (const line of upcomingLines(surface, preview)) surface.print(line)
+  const isAsked = isTimed && surface.canAsk && !options.yes
+  if (isTimed) {
+    const preview = (await (await client.v1.schedules.preview.$post({ json })).json()) as SchedulePreview
+    const { when } = preview.schedule
+    if (preview.readBy === 'model' && 'text' in json.when && isByClock(when)) {
+      // What a model made of the words is kept only when somebody has looked at it.
+      if (!isAsked) throw notLookedAt(first, when)
+      surface.say(surface.paintErr('gray', `a model read it as ${inForm(when)}`))
+      json.when = { ...json.when, readAs: when }
+    }
+    if (isAsked) for (const line of upcomingLines(surface, preview)) surface.print(line)
+  }
+  if (isAsked) {
     const answer = (await prompt(surface, 'Add it? [Y/n] ')).toLowerCase()
     if (answer !== '' && !'yes'.startsWith(answer)) return surface.say('Nothing was added.')
   }
@@ -89,6 +98,26 @@ export async function add(
   surface.print(`schedule ${title(view)} added: ${oneLine(view.schedule.words)}`)
   if (isTimed && (!surface.canAsk || options.yes)) for (const line of upcomingLines(surface, view)) surface.print(line)
   if (view.hook) surface.print(`deliveries go to ${view.hook} of the daemon's address (claw daemon status)`)
+}
+
+function isByClock(when: Schedule['when']): when is Extract<Schedule['when'], { kind: 'cron' | 'every' | 'at' }> {
+  return when.kind === 'cron' || when.kind === 'every' || when.kind === 'at'
+}
+
+/** So that `schedule add` understands it by itself. */
+function inForm(when: Extract<Schedule['when'], { kind: 'cron' | 'every' | 'at' }>): string {
+  if (when.kind === 'cron') return when.pattern
+  return when.kind === 'at' ? new Date(when.at).toISOString() : `every ${Math.round(when.everyMs / 1_000)} seconds`
+}
+
+function notLookedAt(words: string, when: Parameters<typeof inForm>[0]): Fault {
+  return new Fault(
+    'input_invalid',
+    `A model takes "${oneLine(words)}" for "${inForm(when)}", and nobody can look at it`,
+    {
+      hint: 'Add it on a terminal, or give that instead of the words.',
+    },
+  )
 }
 
 function readWhen(surface: Surface, first: string, options: ScheduleOptions): NewScheduleInput['when'] {

@@ -18,7 +18,7 @@ export interface Brain {
 
 export interface Question<T> {
   /** What it is for; goes into the log and the meter. */
-  purpose: 'plan' | 'review' | 'reconcile' | 'write-up' | 'lessons' | 'converse'
+  purpose: 'plan' | 'review' | 'reconcile' | 'write-up' | 'lessons' | 'converse' | 'time'
   /** The goal it is asked for, where it is one's; for the meter. */
   goalId?: string | undefined
   system: string

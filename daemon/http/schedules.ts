@@ -1,7 +1,13 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { Firing, Schedule } from '../../core/schedule.ts'
-import { type FiringView, NewSchedule, type Schedules, type ScheduleView } from '../schedules/schedules.ts'
+import {
+  type FiringView,
+  NewSchedule,
+  type SchedulePreview,
+  type Schedules,
+  type ScheduleView,
+} from '../schedules/schedules.ts'
 import { EmptyBody } from './bodies.ts'
 import { actor } from './by.ts'
 import { body, query } from './valid.ts'
@@ -33,7 +39,12 @@ export const ScheduleViewSchema: z.ZodType<ScheduleView> = z.object({
   hook: z.string().nullable(),
 })
 
-export const PreviewSchema = z.object({ schedule: Schedule, timezone: z.string(), upcoming: z.array(z.int()) })
+export const PreviewSchema: z.ZodType<SchedulePreview> = z.object({
+  schedule: Schedule,
+  timezone: z.string(),
+  upcoming: z.array(z.int()),
+  readBy: z.enum(['grammar', 'model']),
+})
 export const ScheduleListSchema = z.object({ schedules: z.array(ScheduleViewSchema) })
 export const HistorySchema = z.object({ firings: z.array(FiringViewSchema) })
 

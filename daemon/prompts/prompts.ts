@@ -109,6 +109,7 @@ export function loadPrompts() {
   const review = two('review')
   const writeUp = two('write-up')
   const lessons = two('lessons')
+  const readTime = two('read-time')
 
   return {
     startTask: ({ label, task, contract, goalText, feedback }: StartTask): string =>
@@ -192,6 +193,14 @@ export function loadPrompts() {
 
     lessons: ({ goalText, record }: { goalText: string; record: string }): SystemAndPrompt =>
       lessons({ goal: goalText, record: asData('record', record, RECORD_MAX) }),
+
+    readTime: ({ words, now, timezone }: { words: string; now: number; timezone: string }): SystemAndPrompt => {
+      const on = (options: Intl.DateTimeFormatOptions) =>
+        new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, ...options }).format(now)
+      const weekday = new Intl.DateTimeFormat('en', { timeZone: timezone, weekday: 'long' }).format(now)
+      const moment = on({ dateStyle: 'short', timeStyle: 'short' })
+      return readTime({ words, timezone, weekday, now: moment })
+    },
 
     writeUp: ({ goalText, record }: { goalText: string; record: string }): SystemAndPrompt =>
       writeUp({ goal: goalText, record: asData('record', record, RECORD_MAX) }),

@@ -11,6 +11,7 @@ import { createDeliver } from '../triggers/deliver.ts'
 import { createPathWatcher } from '../triggers/watch-paths.ts'
 import { createCondition } from './condition.ts'
 import { createFire, createOnGoalEnded, sendOpenFirings } from './fire.ts'
+import type { ReadTime } from './read-time.ts'
 import type { Schedules } from './schedules.ts'
 import { createStoreSchedules } from './store-schedules.ts'
 import { createTicker } from './ticker.ts'
@@ -27,6 +28,8 @@ export interface SchedulingDeps {
   runsDir: string
   env: Readonly<Record<string, string | undefined>>
   knownAgents(): readonly string[]
+  /** Reads words for a time that the grammar does not know. */
+  readTime: ReadTime
   /** The owner's, IANA. */
   timezone: string
 }
@@ -79,6 +82,7 @@ export function createScheduling(deps: SchedulingDeps): Scheduling {
       watcher,
       deliver: createDeliver({ store, queue, world, readSecret: (reference) => readSecret(reference, deps.env) }),
       knownAgents: deps.knownAgents,
+      readTime: deps.readTime,
       timezone: deps.timezone,
     }),
     onGoalEnded: createOnGoalEnded({ store, queue, world }),

@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { Condition, type Firing, GoalTemplate, Misfire, Overlap, type Schedule, When } from '../../core/schedule.ts'
 
+/** When by the clock alone. */
+const [cron, every, at] = When.options
+const TimedWhen = z.discriminatedUnion('kind', [cron, every, at])
+
 /** When, in the owner's words or ready made. */
 export const WhenInput = z.union([
   z.strictObject({
@@ -8,6 +12,8 @@ export const WhenInput = z.union([
     text: z.string().trim().min(1).max(500),
     /** IANA; null takes the daemon's. */
     timezone: z.string().min(1).max(100).nullable().default(null),
+    /** What a preview read the words as, agreed to by the owner; null: they are read now. */
+    readAs: TimedWhen.nullable().default(null),
   }),
   z.strictObject({
     /** A goal (`12`), or a schedule (its number or name), each of whose goals counts. */
@@ -46,6 +52,11 @@ export const NewSchedule = z.strictObject({
 export type NewSchedule = z.infer<typeof NewSchedule>
 export type NewScheduleInput = z.input<typeof NewSchedule>
 
+/** What a schedule would be. `readBy`: who understood its words; `model`: the owner has to look at the moments first. */
+export interface SchedulePreview extends Pick<ScheduleView, 'schedule' | 'timezone' | 'upcoming'> {
+  readBy: 'grammar' | 'model'
+}
+
 export interface ScheduleView {
   schedule: Schedule
   /** The zone in which to show moments. */
@@ -71,8 +82,11 @@ export interface FiringView {
  * is named by its number (`3`), its name or its id. Throws schedule_not_found.
  */
 export interface Schedules {
-  /** Everything that `add` would refuse is refused; nothing is kept. */
-  preview(input: NewScheduleInput): Promise<Pick<ScheduleView, 'schedule' | 'timezone' | 'upcoming'>>
+  /**
+   * Everything that `add` would refuse is refused; nothing is kept. Words that the grammar does not know are put to
+   * the brain here, and only here: `add` takes them with what was read (`when.readAs`).
+   */
+  preview(input: NewScheduleInput): Promise<SchedulePreview>
   add(input: NewScheduleInput): Promise<ScheduleView>
   list(filter?: { state?: 'open' | 'all' }): Promise<ScheduleView[]>
   show(schedule: string): Promise<ScheduleView>

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { Fault, nearest } from '../../core/fault.ts'
+import { Fault, isFault, nearest } from '../../core/fault.ts'
 import { isGoalEnded } from '../../core/goal.ts'
 import { isId, newId } from '../../core/id.ts'
 import type { Firing, Schedule, When } from '../../core/schedule.ts'
@@ -25,6 +25,7 @@ import type { Db } from '../store/tables.ts'
 import { findNext, findUpcoming } from './due.ts'
 import { writeFiring } from './fire.ts'
 import { assertTimed, isTimed, nextMoments } from './moments.ts'
+import type { ReadTime } from './read-time.ts'
 import {
   type Delivered,
   type Delivery,
@@ -49,6 +50,8 @@ export interface StoreSchedulesDeps {
     refresh(): void
   }
   deliver(name: string, delivery: Delivery): Promise<Delivered>
+  /** Words for a time that the grammar does not know. */
+  readTime: ReadTime
   /** Every agent there is a profile for, installed or not. */
   knownAgents(): readonly string[]
   /** The daemon's own zone. */
@@ -108,8 +111,11 @@ export function createStoreSchedules(deps: StoreSchedulesDeps): Schedules {
   }
 
   async function readWhen(input: NewSchedule['when']): Promise<{ when: When; words: string }> {
-    if ('text' in input)
-      return { when: parseWhen(input.text, now(), input.timezone ?? deps.timezone), words: input.text }
+    if ('text' in input) {
+      if (input.readAs) assertTimed(input.readAs)
+      const when = input.readAs ?? parseWhen(input.text, now(), input.timezone ?? deps.timezone)
+      return { when, words: input.text }
+    }
     if ('after' in input) {
       const { kind, name } = input.after
       if (kind === 'schedule') {
@@ -127,6 +133,21 @@ export function createStoreSchedules(deps: StoreSchedulesDeps): Schedules {
     }
     if (isTimed(input)) assertTimed(input)
     return { when: input, words: wordsOf(input) }
+  }
+
+  /** Words that the grammar gives up on are read by the brain, where it can; else the grammar's own complaint stands. */
+  async function understood(wanted: NewSchedule): Promise<{ wanted: NewSchedule; readBy: 'grammar' | 'model' }> {
+    const { when } = wanted
+    if (!('text' in when) || when.readAs) return { wanted, readBy: 'grammar' }
+    const timezone = when.timezone ?? deps.timezone
+    try {
+      parseWhen(when.text, now(), timezone)
+      return { wanted, readBy: 'grammar' }
+    } catch (error) {
+      const readAs = isFault(error, 'input_invalid') ? await deps.readTime(when.text, timezone) : undefined
+      if (!readAs) throw error
+      return { wanted: { ...wanted, when: { ...when, readAs } }, readBy: 'model' }
+    }
   }
 
   async function assertGoal({ repo, agent }: Schedule['template']): Promise<void> {
@@ -212,9 +233,10 @@ export function createStoreSchedules(deps: StoreSchedulesDeps): Schedules {
 
   return {
     async preview(input) {
-      const schedule = await draft(input)
+      const { wanted, readBy } = await understood(NewSchedule.parse(input))
+      const schedule = await draft(wanted)
       await assertNameFree(store.db, schedule.name)
-      return { schedule, timezone: zoneOf(schedule), upcoming: findUpcoming(schedule, now(), UPCOMING) }
+      return { schedule, timezone: zoneOf(schedule), upcoming: findUpcoming(schedule, now(), UPCOMING), readBy }
     },
 
     async add(input) {

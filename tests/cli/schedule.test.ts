@@ -70,3 +70,13 @@ test('what is not understood, or not there, is said in one line with what would 
     events: ['push', 'issues'],
   })
 })
+
+test('a time that only a model could read is not kept where nobody can look at it', async () => {
+  const readTime = async () => ({ kind: 'cron' as const, pattern: '0 16 * * 2#2', timezone: 'UTC' })
+  await using room = await openScheduleRoom({ readTime })
+  await using served = await serveFakeApp({ schedules: room.schedules })
+  const said = await claw(['schedule', 'add', 'on the tuesday of tea', 'Brew', '--yes'], { home: served.home })
+  expect(said).toMatchObject({ code: 2, stdout: '' })
+  expect(said.stderr).toContain('A model takes "on the tuesday of tea" for "0 16 * * 2#2", and nobody can look at it')
+  expect(await room.schedules.list()).toEqual([])
+})

@@ -60,6 +60,7 @@ export async function openMcpPlace(options: PlaceOptions = {}) {
     ticker: { wake() {} },
     watcher: { look: async () => '', refresh() {} },
     deliver: async () => ({ outcome: 'ignored', firingId: null }),
+    readTime: async () => undefined,
     knownAgents: () => ['pi'],
     timezone: 'UTC',
   })

@@ -208,6 +208,20 @@ const STEPS = {
     await play((allowed ? step.yes : step.no) ?? [], turn)
   },
   when: (step, turn) => play((turn.text.includes(step.contains) ? step.yes : step.no) ?? [], turn),
+  /** Asks the model that stands in its environment, through whatever lies in between; a refusal ends the turn with its words. */
+  async model(step) {
+    const { CLAW_MODEL_URL: url, CLAW_MODEL_KEY: key, CLAW_MODEL_NAME: model } = process.env
+    for (let i = 0; i < (step.times ?? 1); i++) {
+      const messages = [{ role: 'user', content: step.text ?? 'Go on.' }]
+      const response = await fetch(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model, messages, stream: step.stream === true, max_tokens: 1000 }),
+      })
+      const body = await response.text()
+      if (!response.ok) throw new RpcError(-32603, `API error ${response.status}: ${body.slice(0, 300)}`)
+    }
+  },
   silent: (_step, turn) => untilCancelled(turn),
   /** Does not even listen to cancel. */
   deaf: () => new Promise(() => setInterval(() => {}, 1 << 30)),

@@ -35,6 +35,8 @@ export type Step =
   | { do: 'when'; contains: string; yes?: Step[]; no?: Step[] }
   /** Says nothing until it is cancelled; `deaf` not even then. */
   | { do: 'silent' | 'deaf' }
+  /** Asks the model it is pointed at (Chat Completions), so often. */
+  | { do: 'model'; times?: number; stream?: boolean; text?: string }
   | { do: 'sleep'; ms: number }
   | { do: 'crash'; code?: number; signal?: 'SIGKILL' | 'SIGSEGV'; stderr?: string }
   | { do: 'flood'; updates?: number; bytes?: number }

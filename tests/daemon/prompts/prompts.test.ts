@@ -70,6 +70,7 @@ test('every file is used, and no variable is left in what is said', () => {
     ...Object.values(prompts.review({ goalText: 'G', task, contract, diff: 'D', results: [], guards: [] })),
     ...Object.values(prompts.writeUp({ goalText: 'G', record: 'R' })),
     ...Object.values(prompts.lessons({ goalText: 'G', record: 'R' })),
+    ...Object.values(prompts.readTime({ words: 'W', now: 0, timezone: 'UTC' })),
     prompts.remembered({ preferences: 'P', recalled: 'R' }),
   ]
   for (const text of said) expect(text).not.toMatch(/\{\{|undefined|\[object/)
@@ -79,6 +80,7 @@ test('every file is used, and no variable is left in what is said', () => {
       'continue-task',
       'lessons',
       'make-plan',
+      'read-time',
       'reconcile',
       'resume-task',
       'review',

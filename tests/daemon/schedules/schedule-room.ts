@@ -6,6 +6,7 @@ import type { ScheduleId } from '../../../core/schedule.ts'
 import { silentLog } from '../../../core/world.ts'
 import type { CheckCondition } from '../../../daemon/schedules/condition.ts'
 import { createFire, createOnGoalEnded, sendOpenFirings } from '../../../daemon/schedules/fire.ts'
+import type { ReadTime } from '../../../daemon/schedules/read-time.ts'
 import type { NewScheduleInput } from '../../../daemon/schedules/schedules.ts'
 import { createStoreSchedules } from '../../../daemon/schedules/store-schedules.ts'
 import { createTicker } from '../../../daemon/schedules/ticker.ts'
@@ -20,7 +21,7 @@ export const SECRET = 'a secret of enough length'
 
 /** Everything of schedules, real but for the clock and the goals, which are rows only. */
 export async function openScheduleRoom(
-  options: { clock?: FakeClock; dir?: string; check?: CheckCondition; timezone?: string } = {},
+  options: { clock?: FakeClock; dir?: string; check?: CheckCondition; timezone?: string; readTime?: ReadTime } = {},
 ) {
   const clock = options.clock ?? createFakeClock(Date.UTC(2026, 10, 23, 8, 0))
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'claw-schedules-'))
@@ -50,6 +51,7 @@ export async function openScheduleRoom(
     watcher,
     deliver: createDeliver({ store, queue, world, readSecret: (name) => (name === 'env:SECRET' ? SECRET : undefined) }),
     knownAgents: () => ['claude'],
+    readTime: options.readTime ?? (async () => undefined),
     timezone,
   })
   await sendOpenFirings({ store, queue })
