@@ -126,6 +126,42 @@ export type PriceConfig = z.infer<typeof PriceConfig>
 const usdMax = z.number().positive().nullable().default(null)
 const tokensMax = z.int().positive().nullable().default(null)
 
+/** A host, or hosts, that a confined program may connect to. */
+const HostPattern = z
+  .string()
+  .regex(
+    /^(\[[0-9a-f:.]+\]|\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)(:\d{1,5})?$/i,
+    'a host, `*.example.org`, an address, each with `:port` if need be, or `*`',
+  )
+
+/** Where package managers fetch from. */
+const REGISTRIES = [
+  'registry.npmjs.org',
+  'registry.yarnpkg.com',
+  'nodejs.org',
+  'pypi.org',
+  'files.pythonhosted.org',
+  'proxy.golang.org',
+  'sum.golang.org',
+  'storage.googleapis.com',
+  'index.crates.io',
+  'static.crates.io',
+  'crates.io',
+  'static.rust-lang.org',
+  'rubygems.org',
+  'index.rubygems.org',
+  'repo.maven.apache.org',
+  'repo1.maven.org',
+  'plugins.gradle.org',
+  'plugins-artifacts.gradle.org',
+  'services.gradle.org',
+  'downloads.gradle.org',
+  'github.com',
+  'codeload.github.com',
+  'objects.githubusercontent.com',
+  'release-assets.githubusercontent.com',
+]
+
 export const Config = z.strictObject({
   http: z
     .strictObject({
@@ -152,6 +188,33 @@ export const Config = z.strictObject({
         .max(86400)
         .default(600)
         .describe('A run that shows no progress for so long is stopped and tried again.'),
+      memoryMaxMb: z
+        .int()
+        .min(64)
+        .nullable()
+        .default(null)
+        .describe(
+          'Memory of all processes of one run, check or set-up; more ends it. Null: three quarters of the machine’s.',
+        ),
+      processesMax: z
+        .int()
+        .min(16)
+        .max(100_000)
+        .default(1000)
+        .describe('Processes of one run, check or set-up at the same time; more ends it.'),
+      diskMaxMb: z
+        .int()
+        .min(16)
+        .default(20_000)
+        .describe(
+          'What the folders of one run, check or set-up may hold, and the largest file it may write; more ends it.',
+        ),
+      outputMaxMb: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(1000)
+        .describe('What an agent may send in one session; more ends the run.'),
       softFailuresMax: z
         .int()
         .min(1)
@@ -375,7 +438,29 @@ export const Config = z.strictObject({
       kind: z
         .enum(['auto', 'bubblewrap', 'none'])
         .default('auto')
-        .describe('auto: the best that works here; none: you accept that agents see what you see.'),
+        .describe(
+          'auto: the best that works here, and where none does you are asked once per repository; none: you accept that agents see what you see, everywhere.',
+        ),
+      hosts: z
+        .array(HostPattern)
+        .default([])
+        .describe(
+          'Hosts that agents, and checks and set-up with network, may connect to: `example.org`, `*.example.org`, either with `:port`, `*`. You are asked about any other.',
+        ),
+      setupHosts: z
+        .array(HostPattern)
+        .default(REGISTRIES)
+        .describe('Hosts that only set-up commands may connect to besides: package registries.'),
+      deniedHosts: z
+        .array(HostPattern)
+        .default([])
+        .describe('Hosts that nothing confined ever connects to, whatever else says so; you are not asked.'),
+      askSeconds: z
+        .int()
+        .min(0)
+        .max(3600)
+        .default(300)
+        .describe('A connection to an unknown host waits so long for your answer, then it is refused.'),
     })
     .prefault({}),
   checks: z

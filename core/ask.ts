@@ -9,6 +9,7 @@ export const AskKind = z.enum([
   'land-blocked',
   'permission',
   'credential',
+  'host',
   'question',
   'guard',
   'review',

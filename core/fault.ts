@@ -53,6 +53,7 @@ export const FAULTS = {
   agent_silent: 'retry',
   agent_crashed: 'retry',
   agent_protocol: 'retry',
+  run_overrun: 'final',
   session_lost: 'final',
   sandbox_unavailable: 'final',
   // brain and providers

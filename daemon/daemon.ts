@@ -226,7 +226,7 @@ export async function createDaemon({
     memory,
     outside,
   }
-  const machine = await findMachine({ config, paths, world, host, models: gateway.models })
+  const machine = await findMachine({ config, paths, world, host, models: gateway.models, table })
   const proving = createProving(ground, machine, parts)
   const thinking = createThinking(ground, machine, parts)
   const tokens = createTokens({ store, world })

@@ -1,6 +1,7 @@
 import { RequestError } from '@agentclientprotocol/sdk'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
+import { type Containment, overrun } from '../processes/containment.ts'
 import { createProcessTable, type ProcessTable } from '../processes/process-table.ts'
 import { startOwned } from '../processes/start-owned.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
@@ -15,6 +16,10 @@ import { returnCredential } from './private-home.ts'
 export interface AcpDriverDeps extends PrepareDeps {
   world: World
   table?: ProcessTable
+  /** Keeps agents within their limits; without it they have none. */
+  containment?: Containment
+  /** What an agent may say and show in one session, as bytes on its wire. */
+  wireBytesEnd?: number
   /** Takes secrets out of what is kept of the conversation. */
   redact?(text: string): string
 }
@@ -40,7 +45,8 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
     async open(spec, hooks) {
       const log = world.log.child({ runId: spec.runId, agent: spec.profile.name })
       const confined = await prepareRun(deps, spec, hooks)
-      const { argv, env } = confined
+      const { env } = confined
+      const argv = deps.containment?.wrap(confined.argv) ?? confined.argv
       const owned = await startOwned({ table }, { argv, env, cwd: spec.worktree, runId: spec.runId }).catch(
         async (error) => {
           await confined[Symbol.asyncDispose]()
@@ -48,6 +54,8 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
         },
       )
       const turns = createAcpTurns({ clock, log }, spec, hooks)
+      const wireBytesEnd = deps.wireBytesEnd ?? Number.POSITIVE_INFINITY
+      let heardBytes = 0
       const connection = connectAcp({
         clock,
         title: spec.profile.title,
@@ -57,11 +65,25 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
         onUpdate: turns.onUpdate,
         onPermission: turns.onPermission,
         onNoise: turns.onNoise,
-        onBytes: turns.onBytes,
+        onBytes(count) {
+          turns.onBytes(count)
+          heardBytes += count
+          if (heardBytes > wireBytesEnd)
+            endAtOnce(overrun(`more than ${Math.round(wireBytesEnd / 1024 / 1024)} MB of words`))
+        },
       })
+      const watch = deps.containment?.watch({ runId: spec.runId, folders: [spec.worktree, spec.home, spec.tmp] })
+      watch?.overrun.addEventListener('abort', () => endAtOnce(watch.overrun.reason as Fault), { once: true })
+
+      /** For what uses the machine up: no farewell, every process now. */
+      function endAtOnce(fault: Fault): void {
+        connection.fail(fault)
+        void stopOwned({ clock, table }, owned, { graceMs: 0 }).catch((err) => log.error({ err }, 'agent not ended'))
+      }
 
       async function end(graceMs: number): Promise<void> {
         owned.stdin.end()
+        watch?.[Symbol.dispose]()
         const left = await stopOwned({ clock, table }, owned, { graceMs })
         await connection.close()
         await confined[Symbol.asyncDispose]()

@@ -136,6 +136,8 @@ export interface AgentProfile {
   apis: readonly ModelAccess['api'][]
   /** One credential file of the agent's own login, relative to the owner's HOME, shared writable with the run. */
   credentialFile: string | null
+  /** Where a program with a login of its own finds its model, as patterns of a reach. */
+  loginHosts?: readonly string[]
   quirks: AgentQuirks
   /** Where the program notes a failure of the model that it ends a turn without mentioning; null: there was none. */
   lastError?(session: { home: string; sessionId: string }): string | null

@@ -72,14 +72,18 @@ export async function prepareRun(
     network:
       spec.hosts === 'any'
         ? 'host'
-        : { hosts: [...reachOf(spec), ...(spec.hosts ?? [])], ...(hooks.onHost ? { ask: hooks.onHost } : {}) },
+        : {
+            hosts: [...reachOf(spec), ...(spec.hosts ?? [])],
+            ...(hooks.onHost ? { ask: hooks.onHost } : {}),
+          },
     env,
   })
 }
 
 /** The model and the tools that a run was given are part of its reach, wherever they are. */
-function reachOf({ model, mcpServers }: Pick<AgentSpec, 'model' | 'mcpServers'>): string[] {
-  return [...(model ? [model.baseUrl] : []), ...mcpServers.map(({ url }) => url)].map(hostOf)
+function reachOf({ model, mcpServers, profile }: Pick<AgentSpec, 'model' | 'mcpServers' | 'profile'>): string[] {
+  const urls = [...(model ? [model.baseUrl] : []), ...mcpServers.map(({ url }) => url)]
+  return [...urls.map(hostOf), ...(model ? [] : (profile.loginHosts ?? []))]
 }
 
 /** `http://127.0.0.1:4096/v1` → `127.0.0.1:4096`. */

@@ -16,6 +16,7 @@ const CLASS: Partial<Record<FaultCode, FailureClass>> = {
   session_lost: 'transport',
   provider_unavailable: 'transport',
   provider_limited: 'limit',
+  run_overrun: 'work',
   provider_refused: 'environment',
   agent_not_found: 'environment',
   sandbox_unavailable: 'environment',

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
+import { SECOND } from '../../core/clock.ts'
 import type { Goal } from '../../core/goal.ts'
 import { createRepositoryFacts } from '../memory/repository-facts.ts'
 import { createLimiter } from '../orchestrator/limiter.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import { createVerifier, type Verifier } from '../proof/verify.ts'
+import { createAskHost } from '../runs/ask-host.ts'
 import { getRepository } from '../store/rows.ts'
 import { createDependencyCache, type DependencyCache } from '../worktrees/dependency-cache.ts'
 import { createRepositories } from '../worktrees/git-repositories.ts'
@@ -22,10 +24,12 @@ export interface Proving {
   limited: ReturnType<typeof createLimiter>
   /** The owner's own checkout of a goal's repository, where there is one: set-up may copy files from it. */
   ownerCheckout(goal: Goal): Promise<string | null>
+  /** Who answers for hosts that policy does not name. */
+  askHost: ReturnType<typeof createAskHost>
 }
 
 export function createProving(
-  { config, paths, world, host, store, redactor, memory }: Ground,
+  { config, paths, world, host, store, inbox, redactor, memory }: Ground,
   { sandbox, shell }: Machine,
   parts: AsyncDisposableStack,
 ): Proving {
@@ -56,16 +60,28 @@ export function createProving(
   })
   const limited = createLimiter(config.checks.parallelMax)
   const ownerCheckout = async (goal: Goal) => (await getRepository(store.db, goal.repositoryId)).path
+  const askHost = createAskHost({
+    store,
+    world,
+    inbox,
+    waitMs: Math.min(config.sandbox.askSeconds, config.runs.silenceSeconds / 2) * SECOND,
+  })
   return {
     desk,
     dependencies,
     verifier,
     limited,
     ownerCheckout,
+    askHost,
     verify: ({ goal, ...input }, signal) =>
       limited(signal, async () => {
         const checkout = await ownerCheckout(goal)
-        return verifier.verify({ ...input, signal, ...(checkout === null ? {} : { ownerCheckout: checkout }) })
+        return verifier.verify({
+          ...input,
+          signal,
+          askHost: askHost({ goal, task: null, runId: null, who: 'a check' }),
+          ...(checkout === null ? {} : { ownerCheckout: checkout }),
+        })
       }),
   }
 }

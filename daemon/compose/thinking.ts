@@ -26,7 +26,7 @@ export interface Thinking {
 
 export function createThinking(
   { config, paths, world, host, secrets, redactor, gateway, table }: Ground,
-  { sandbox, programs, agents, toolchains }: Machine,
+  { sandbox, programs, agents, toolchains, containment }: Machine,
   parts: AsyncDisposableStack,
 ): Thinking {
   const driver = createDriverOnDemand(async () => {
@@ -38,6 +38,8 @@ export function createThinking(
       ownerHome: host.ownerHome,
       readable: toolchains,
       table,
+      containment,
+      wireBytesEnd: config.runs.outputMaxMb * 1024 * 1024,
       redact: redactor.text,
     })
   })

@@ -4,6 +4,7 @@ import type { Goal } from '../../core/goal.ts'
 import type { RunId } from '../../core/run.ts'
 import type { RunVerdict } from '../agents/agent.ts'
 import { decidePermission, fingerprint } from '../agents/broker.ts'
+import { hostOf } from '../agents/prepare-run.ts'
 import { writeHomeFiles } from '../agents/private-home.ts'
 import { classifyFault, classifyTurn } from '../agents/verdict.ts'
 import { findGoalCost } from '../gateway/goal-cost.ts'
@@ -64,7 +65,7 @@ export function defineWorkflow(
 ): void {
   const { config, live, paths, world, host, store, queue, gateway, registry } = ground
   const { agents } = machine
-  const { desk, verifier, verify, limited, ownerCheckout } = proving
+  const { desk, verifier, verify, limited, ownerCheckout, askHost } = proving
   const attempts = { softFailuresMax: config.runs.softFailuresMax }
 
   const budget: Budget = {
@@ -75,7 +76,14 @@ export function defineWorkflow(
       return model ? gateway.price(model, tokens) : undefined
     },
   }
-  const advance = createAdvance({ store, queue, runs: registry, world, budget })
+  const advance = createAdvance({
+    store,
+    queue,
+    runs: registry,
+    world,
+    budget,
+    isConfined: machine.sandbox.name !== 'none' || config.sandbox.kind === 'none',
+  })
   const dispatch = createDispatcher({
     store,
     queue,
@@ -127,7 +135,11 @@ export function defineWorkflow(
         const done = (await listTasks(store.db, input.goal.id))
           .filter((task) => task.state === 'done')
           .map((task) => task.spec.key)
-        return planBaseline({ ...input, ownerCheckout: await ownerCheckout(input.goal), done: new Set(done) }, signal)
+        const asking = askHost({ goal: input.goal, task: null, runId: null, who: 'a check' })
+        return planBaseline(
+          { ...input, ownerCheckout: await ownerCheckout(input.goal), done: new Set(done), askHost: asking },
+          signal,
+        )
       }),
     agents: agents.knownNames,
     credentials: Object.keys(config.credentials),
@@ -153,6 +165,7 @@ export function defineWorkflow(
         const found = await verifier.baseline({
           ...input,
           signal,
+          askHost: askHost({ goal, task: null, runId: null, who: 'a check' }),
           ...(checkout === null ? {} : { ownerCheckout: checkout }),
         })
         return found.checks.filter(({ verdict }) => verdict === 'passes-already').map(({ words }) => words)
@@ -238,7 +251,7 @@ export function defineWorkflow(
 function runParts(
   { config, paths, world, host, store, gateway, inbox, table }: Ground,
   { sandbox, shell, agents }: Machine,
-  { dependencies, ownerCheckout }: Proving,
+  { dependencies, ownerCheckout, askHost }: Proving,
   {
     runTokens,
     url,
@@ -248,7 +261,7 @@ function runParts(
     url: (() => string) | undefined
     layAttachments: (goalId: string, folder: string) => Promise<void>
   },
-): Pick<RunTaskDeps, 'agent' | 'prepare' | 'mcpServers' | 'endLeftovers' | 'permission'> {
+): Pick<RunTaskDeps, 'agent' | 'prepare' | 'mcpServers' | 'endLeftovers' | 'permission' | 'askHost'> {
   const prepareWorkplace = createPrepareWorkplace({ world, sandbox, shell, dependencies, runsDir: paths.runsDir })
   const runServers = url && createRunServers({ url, tokens: runTokens, node: host.node })
   return {
@@ -260,16 +273,22 @@ function runParts(
     },
     prepare: async (input, signal) => {
       const goal = await getGoal(store.db, input.task.goalId)
-      const workplace = await prepareWorkplace({ ...input, ownerCheckout: await ownerCheckout(goal) }, signal)
+      const runId = input.runId as RunId
+      const asking = askHost({ goal, task: input.task, runId, who: 'the set-up' })
+      const workplace = {
+        ...(await prepareWorkplace({ ...input, ownerCheckout: await ownerCheckout(goal), askHost: asking }, signal)),
+        hosts: config.sandbox.hosts,
+      }
       await layAttachments(goal.id, join(workplace.home, 'attachments'))
-      if (!runServers) return workplace
+      if (!url || !runServers) return workplace
       // The same tools for agents that take no MCP servers: a command on their PATH.
       const command = runServers.command(
-        { id: input.runId as RunId },
+        { id: runId },
         { home: workplace.home, path: workplace.env['PATH'] ?? host.path },
       )
       writeHomeFiles(workplace.home, command.files)
-      return { ...workplace, env: { ...workplace.env, ...command.env } }
+      const hosts = [...workplace.hosts, hostOf(url())]
+      return { ...workplace, hosts, env: { ...workplace.env, ...command.env } }
     },
     mcpServers: (run, profile) => (runServers && profile.quirks.mcp ? runServers.servers(run) : []),
     async endLeftovers(run) {
@@ -279,6 +298,7 @@ function runParts(
           : { runId: run.id }
       await stopOwned({ clock: world.clock, table }, owned, { graceMs: TERM_GRACE_MS })
     },
+    askHost: ({ run, task, goal }) => askHost({ goal, task, runId: run.id, who: run.agent }),
     permission: ({ run, task, goal }) =>
       createAskPermission({
         store,

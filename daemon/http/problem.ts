@@ -52,6 +52,7 @@ export const STATUS = {
   agent_silent: 504,
   agent_crashed: 502,
   agent_protocol: 502,
+  run_overrun: 500,
   session_lost: 502,
   sandbox_unavailable: 503,
   brain_missing: 422,

@@ -27,6 +27,7 @@ export function createAdvance({
   runs,
   world,
   budget,
+  isConfined = true,
 }: {
   store: Store
   queue: Queue
@@ -34,11 +35,13 @@ export function createAdvance({
   world: World
   /** Left out: money and tokens are not looked at. */
   budget?: Budget
+  /** Whether a sandbox works here, or the configuration accepts that there is none. */
+  isConfined?: boolean
 }) {
   async function pass(tx: Tx, goalId: GoalId): Promise<Effect[]> {
     const effects: Effect[] = []
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const snapshot = await gather(tx, world.clock.now(), goalId, budget)
+      const snapshot = await gather(tx, world.clock.now(), goalId, budget, isConfined)
       const decisions = decide(snapshot)
       if (decisions.length === 0) {
         const delayMs = limitInMs(snapshot)

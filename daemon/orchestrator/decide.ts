@@ -55,7 +55,7 @@ export type NewAsk = Pick<Ask, 'kind' | 'question' | 'detail' | 'choices' | 'fre
 }
 
 /** Asks that the run which opened them settles by itself. */
-const SETTLED_BY_RUN: ReadonlySet<AskKind> = new Set(['permission', 'credential', 'question'])
+const SETTLED_BY_RUN: ReadonlySet<AskKind> = new Set(['permission', 'credential', 'host', 'question'])
 
 export function decide(snapshot: Snapshot): Decision[] {
   const { goal } = snapshot
@@ -68,6 +68,7 @@ export function decide(snapshot: Snapshot): Decision[] {
     const decisions = decideAnswer(ask, snapshot)
     if (decisions.length > 0) return decisions
   }
+  if (snapshot.isUnconfined) return decideUnconfined(snapshot)
   const plan = latest(snapshot)
   // Planning costs money too; while a plan is being worked by, its work is what is looked at.
   const overLimit = activePlan(snapshot) ? undefined : decideLimit(snapshot)
@@ -85,6 +86,28 @@ export function decide(snapshot: Snapshot): Decision[] {
     default:
       return decideWork(snapshot)
   }
+}
+
+/** Nothing of a repository is run without a sandbox before the owner has said so. */
+function decideUnconfined(snapshot: Snapshot): Decision[] {
+  if (isOpen(snapshot, 'sandbox')) return []
+  return [
+    {
+      do: 'ask',
+      ask: {
+        kind: 'sandbox',
+        taskId: null,
+        question: 'No sandbox works on this machine. Let agents and checks of this repository run without one?',
+        detail:
+          'They could then read and write whatever you can, keys and Claw itself included. The answer is kept for this repository. `claw doctor` says how to get a sandbox.',
+        choices: [
+          { id: 'accept', label: 'Run them without a sandbox, in this repository' },
+          { id: 'drop', label: 'Drop the goal' },
+        ],
+        freeText: false,
+      },
+    },
+  ]
 }
 
 function isOpen(snapshot: Snapshot, kind: AskKind): boolean {

@@ -33,6 +33,8 @@ export interface Snapshot {
   landings: Landing[]
   /** The owner's later words to the planner that no plan has taken up. */
   steers: Steer[]
+  /** No sandbox works here, and the owner has not accepted that for the goal's repository. */
+  isUnconfined?: boolean
   /** What the goal's models cost; left out: nobody counts. */
   money?: Money
 }
@@ -53,9 +55,26 @@ export interface Budget {
   price(tokens: Tokens): number | undefined
 }
 
-export async function gather(db: Db, now: number, goalId: GoalId, budget?: Budget): Promise<Snapshot> {
-  const snapshot = await gatherRows(db, now, goalId)
+/** @param isConfined false: whatever is started is, until the owner accepts it, repository by repository */
+export async function gather(
+  db: Db,
+  now: number,
+  goalId: GoalId,
+  budget?: Budget,
+  isConfined = true,
+): Promise<Snapshot> {
+  const rows = await gatherRows(db, now, goalId)
+  const snapshot = isConfined ? rows : { ...rows, isUnconfined: !(await isAccepted(db, rows.goal)) }
   return budget ? { ...snapshot, money: await gatherMoney(db, snapshot, budget) } : snapshot
+}
+
+/** The owner's word to a goal holds for every goal in the same repository. */
+async function isAccepted(db: Db, goal: Goal): Promise<boolean> {
+  for (const ask of await listAsks(db)) {
+    if (ask.kind !== 'sandbox' || ask.answer?.choice !== 'accept') continue
+    if (ask.goalId === goal.id || (await getGoal(db, ask.goalId)).repositoryId === goal.repositoryId) return true
+  }
+  return false
 }
 
 async function gatherMoney(db: Db, { now, goal, plans }: Snapshot, budget: Budget): Promise<Money> {

@@ -3,6 +3,7 @@ import type { Check, OverlayFile, PlanDraft } from '../../core/plan.ts'
 import type { Contract } from '../../core/proof.ts'
 import type { BaselineVerdict } from '../proof/baseline-verdict.ts'
 import type { Baseline, Verifier } from '../proof/verify.ts'
+import type { AskHost } from '../sandbox/sandbox.ts'
 import type { Repository } from '../worktrees/worktree.ts'
 
 /** Verdicts that send a plan back, with what the planner is to do about it. */
@@ -24,6 +25,8 @@ export function createPlanBaseline({ verifier }: { verifier: Pick<Verifier, 'bas
       draft: PlanDraft
       goal: Goal
       ownerCheckout: string | null
+      /** Answers for hosts that policy does not name. */
+      askHost?: AskHost
       done: ReadonlySet<string>
     },
     signal: AbortSignal,
@@ -52,6 +55,7 @@ export function createPlanBaseline({ verifier }: { verifier: Pick<Verifier, 'bas
         tag: `${goal.id}/baseline-${n + 1}`,
         signal,
         ...(input.ownerCheckout === null ? {} : { ownerCheckout: input.ownerCheckout }),
+        ...(input.askHost ? { askHost: input.askHost } : {}),
       })
       if (found.setup) {
         reasons.push(

@@ -15,6 +15,8 @@ export interface ProcessEntry {
   start: string
   /** The value of CLAW_RUN_ID that it was started with; null without one, or where it may not be read. */
   runId: string | null
+  /** Resident memory; left out where it is not known. */
+  rssBytes?: number
 }
 
 /**
@@ -33,10 +35,11 @@ export function createProcessTable(platform: string = process.platform): Process
 
 /** Linux: /proc also shows what runs in PID namespaces below ours, with its environment. */
 function createProcTable(proc = '/proc'): ProcessTable {
+  const pageBytes = 1024 * Number(/^KernelPageSize: +(\d+) kB/m.exec(readText(`${proc}/self/smaps`) ?? '')?.[1] ?? 4)
   const boot = readText(`${proc}/sys/kernel/random/boot_id`)?.slice(0, 8) ?? 'boot'
   const find = (pid: number) => {
     const stat = readText(`${proc}/${pid}/stat`)
-    return stat === undefined ? undefined : parseStat(stat, boot)
+    return stat === undefined ? undefined : parseStat(stat, boot, pageBytes)
   }
   return {
     async list() {
@@ -56,7 +59,7 @@ function createProcTable(proc = '/proc'): ProcessTable {
 }
 
 /** The name in brackets may hold spaces and brackets itself, so the fields are counted from the last bracket. */
-export function parseStat(stat: string, boot: string): Omit<ProcessEntry, 'runId'> | undefined {
+export function parseStat(stat: string, boot: string, pageBytes = 4096): Omit<ProcessEntry, 'runId'> | undefined {
   const open = stat.indexOf('(')
   const close = stat.lastIndexOf(')')
   const fields = stat.slice(close + 2).split(' ')
@@ -69,12 +72,13 @@ export function parseStat(stat: string, boot: string): Omit<ProcessEntry, 'runId
     group: Number(group),
     name: stat.slice(open + 1, close),
     start: `${ticks}@${boot}`,
+    rssBytes: Number(fields[21] ?? 0) * pageBytes,
   }
 }
 
 /** macOS and the BSDs: `ps` shows the environment of one's own processes after the command. */
 function createPsTable(): ProcessTable {
-  const columns = 'pid=,ppid=,pgid=,stat=,lstart=,command='
+  const columns = 'pid=,ppid=,pgid=,rss=,stat=,lstart=,command='
   return {
     async list() {
       return (await ps(['-axeww', '-o', columns])).flatMap((line) => parsePs(line) ?? [])
@@ -85,11 +89,11 @@ function createPsTable(): ProcessTable {
   }
 }
 
-/** `  501     1   501 Ss   Mon Nov 23 09:00:00 2026     /bin/sh -c … CLAW_RUN_ID=run_1 …` */
+/** `  501     1   501  2048 Ss   Mon Nov 23 09:00:00 2026     /bin/sh -c … CLAW_RUN_ID=run_1 …` */
 export function parsePs(line: string): ProcessEntry | undefined {
-  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+\s+\S+\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line)
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+\s+\S+\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line)
   if (!match) return undefined
-  const [, pid, parent, group, state = '', start = '', command = ''] = match
+  const [, pid, parent, group, rss, state = '', start = '', command = ''] = match
   if (state.startsWith('Z')) return undefined
   return {
     pid: Number(pid),
@@ -97,6 +101,7 @@ export function parsePs(line: string): ProcessEntry | undefined {
     group: Number(group),
     name: (command.split(' ')[0] ?? '').split('/').at(-1) ?? '',
     start: start.replace(/\s+/g, ' '),
+    rssBytes: Number(rss) * 1024,
     runId: runIdIn(command, ' '),
   }
 }

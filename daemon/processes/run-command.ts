@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Clock } from '../../core/clock.ts'
-import { Fault } from '../../core/fault.ts'
+import { Fault, isFault } from '../../core/fault.ts'
+import { overrun } from './containment.ts'
 import { createProcessTable, type ProcessTable } from './process-table.ts'
 import { ownedEnvironment, stopOwned } from './stop-owned.ts'
 
@@ -14,7 +15,9 @@ export interface CommandOptions {
   timeoutMs: number
   /** `onOutput` sees this much from the start; what comes after is only kept in the tail. */
   outputBytesMax: number
-  /** Ends the command when aborted; the answer then says `aborted`. */
+  /** More output than this ends the command. */
+  outputBytesEnd?: number
+  /** Ends the command when aborted; the answer then says `aborted`, or `overrun` where that is the reason: at once, then. */
   signal?: AbortSignal | undefined
   /** stdout and stderr as written, in order. A returned promise holds the command back until it resolves. */
   onOutput?(chunk: Buffer): void | Promise<void>
@@ -30,6 +33,8 @@ export interface CommandEnd {
   signal: NodeJS.Signals | null
   timedOut: boolean
   aborted: boolean
+  /** It was ended for what it used up: words for people. */
+  overrun: string | null
   durationMs: number
   /** There was more output than `outputBytesMax`. */
   truncated: boolean
@@ -74,7 +79,13 @@ export async function runCommand(
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })
-  const output = collect(child.stdout!, options)
+  const early = Promise.withResolvers<'early'>()
+  let overran: Fault | undefined
+  const onFlood = () => {
+    overran ??= overrun(`more than ${Math.round((options.outputBytesEnd ?? 0) / 1024 / 1024)} MB of output`)
+    early.resolve('early')
+  }
+  const output = collect(child.stdout!, options, onFlood)
   await spawned
   child.on('error', () => {}) // a late error of the handle changes nothing: the exit is what counts
   child.stdin?.on('error', () => {}) // it may end without reading its input
@@ -84,20 +95,24 @@ export async function runCommand(
   const stop = (graceMs: number) => stopOwned({ clock, table }, { pid, pidStart, runId: options.runId }, { graceMs })
 
   let endedEarly: 'timeout' | 'abort' | undefined
-  const early = Promise.withResolvers<'early'>()
   const endEarly = (why: 'timeout' | 'abort') => {
     endedEarly ??= why
     early.resolve('early')
   }
   using _timer = clock.after(options.timeoutMs, () => endEarly('timeout'))
-  const onAbort = () => endEarly('abort')
+  const onAbort = () => {
+    const reason: unknown = options.signal?.reason
+    if (isFault(reason, 'run_overrun')) overran ??= reason
+    else return endEarly('abort')
+    early.resolve('early')
+  }
   if (options.signal?.aborted) onAbort()
   options.signal?.addEventListener('abort', onAbort, { once: true })
 
   const first = await Promise.race([exited, early.promise])
   options.signal?.removeEventListener('abort', onAbort)
   const durationMs = clock.monotonic() - startedAt
-  const left = await stop(first === 'early' ? (options.graceMs ?? GRACE_MS) : 0)
+  const left = await stop(first === 'early' && !overran ? (options.graceMs ?? GRACE_MS) : 0)
   if (left.length > 0) {
     const pids = left.map((entry) => `${entry.pid} (${entry.name})`).join(', ')
     throw new Fault('command_timeout', `${options.argv[0]} cannot be ended; still alive: ${pids}`)
@@ -113,6 +128,7 @@ export async function runCommand(
     signal: end.signal,
     timedOut: endedEarly === 'timeout',
     aborted: endedEarly === 'abort',
+    overrun: overran?.message ?? null,
     durationMs,
     truncated: output.bytes() > options.outputBytesMax,
     outputBytes: output.bytes(),
@@ -121,7 +137,7 @@ export async function runCommand(
 }
 
 /** Passes the start of a stream on and remembers its end; memory stays bounded whatever comes. */
-function collect(stream: NodeJS.ReadableStream, options: CommandOptions) {
+function collect(stream: NodeJS.ReadableStream, options: CommandOptions, onFlood: () => void) {
   let bytes = 0
   let tail: Buffer = Buffer.alloc(0)
   const ended = (async () => {
@@ -129,6 +145,7 @@ function collect(stream: NodeJS.ReadableStream, options: CommandOptions) {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         const room = options.outputBytesMax - bytes
         bytes += chunk.length
+        if (bytes > (options.outputBytesEnd ?? Number.POSITIVE_INFINITY)) onFlood()
         tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES_MAX)
         if (room > 0) await options.onOutput?.(room < chunk.length ? chunk.subarray(0, room) : chunk)
       }

@@ -78,6 +78,7 @@ export async function stopOwned(
   const { clock, table } = deps
   const startedAt = clock.monotonic()
   const told = new Set<string>()
+  if (graceMs === 0) await killGroup(table, owned)
   for (let pause = LOOK_MS_FIRST; ; pause = Math.min(pause * 2, LOOK_MS_MAX)) {
     const left = ownedBy(await table.list(), owned)
     const elapsed = clock.monotonic() - startedAt
@@ -90,6 +91,15 @@ export async function stopOwned(
     // With nothing that could tidy up there is nothing to wait for.
     await clock.sleep(elapsed < graceMs ? Math.min(pause, graceMs - elapsed) : pause)
   }
+}
+
+/**
+ * The leader's whole group at one stroke, before anything is looked up: a fork bomb grows faster than a table is
+ * read. With bubblewrap among them the kernel ends all it confined.
+ */
+async function killGroup(table: ProcessTable, { pid, pidStart }: Partial<OwnedIdentity>): Promise<void> {
+  if (pid === undefined || pidStart === undefined || !(await isSameProcess(table, pid, pidStart))) return
+  signal(-pid, 'SIGKILL')
 }
 
 /** bubblewrap ends at the first TERM and takes all that it confines with it, before they could tidy up. */

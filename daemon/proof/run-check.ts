@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { createGzip } from 'node:zlib'
 import type { Check } from '../../core/plan.ts'
 import type { CheckResult } from '../../core/proof.ts'
+import type { AskHost } from '../sandbox/sandbox.ts'
 import type { ConfinedShell, Room } from '../worktrees/confined-shell.ts'
 import { syncFolder } from '../worktrees/durable-file.ts'
 import type { Recipe } from '../worktrees/recipe.ts'
@@ -37,6 +38,7 @@ export async function runCheck(options: {
   runId: string
   env?: Readonly<Record<string, string>>
   signal?: AbortSignal | undefined
+  askHost?: AskHost | undefined
 }): Promise<CheckResult> {
   const { check } = options
   await mkdir(options.outputDir, { recursive: true, mode: 0o700 })
@@ -55,7 +57,8 @@ export async function runCheck(options: {
       room: options.room,
       recipe: options.recipe,
       command: check.command,
-      network: check.network,
+      network: check.network && 'check',
+      askHost: options.askHost,
       timeoutMs: check.timeoutSeconds * 1000,
       runId: options.runId,
       outputBytesMax: OUTPUT_BYTES_MAX,
@@ -83,7 +86,7 @@ export async function runCheck(options: {
     exitCode: end.exitCode,
     timedOut: end.timedOut,
     durationMs: Math.round(end.durationMs),
-    passed: end.exitCode === 0 && !end.timedOut,
+    passed: end.exitCode === 0 && !end.timedOut && end.overrun === null,
     outputDigest,
     outputFile,
     tail: plainTail(end.tail),

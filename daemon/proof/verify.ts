@@ -5,7 +5,7 @@ import type { Check } from '../../core/plan.ts'
 import type { CheckResult, Contract, GuardFinding, SetupFailure } from '../../core/proof.ts'
 import type { World } from '../../core/world.ts'
 import type { KnownFlaky } from '../memory/repository-facts.ts'
-import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { AskHost, Sandbox } from '../sandbox/sandbox.ts'
 import { type ConfinedShellDeps, createConfinedShell } from '../worktrees/confined-shell.ts'
 import type { DependencyCache } from '../worktrees/dependency-cache.ts'
 import { readRecipe } from '../worktrees/read-recipe.ts'
@@ -56,6 +56,8 @@ interface RunOptions {
   ownerCheckout?: string
   /** Beside what every check gets: ports. */
   env?: Readonly<Record<string, string>>
+  /** Answers for hosts that policy does not name; without it they are refused. */
+  askHost?: AskHost
 }
 
 /**
@@ -111,7 +113,8 @@ export function createVerifier(deps: {
             room: checkout.room,
             recipe,
             command,
-            network,
+            network: network && 'setup',
+            askHost: options.askHost,
             timeoutMs: timeoutSeconds * 1000,
             runId: commandId(options.tag, `setup-${++step}`),
             signal: options.signal,
@@ -165,6 +168,7 @@ export function createVerifier(deps: {
       outputDir: deps.outputDir,
       runId: commandId(options.tag, `check-${n + 1}`),
       signal: options.signal,
+      askHost: options.askHost,
       ...(options.env ? { env: options.env } : {}),
     })
   }

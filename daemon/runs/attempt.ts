@@ -185,6 +185,7 @@ export class Attempt {
           profile,
           worktree: run.worktree,
           readable: [this.repository.gitDir],
+          hosts: workplace.hosts ?? [],
           home: workplace.home,
           tmp: workplace.tmp,
           sessionId: id,
@@ -200,6 +201,7 @@ export class Attempt {
             for (const clean of this.updates.add(update)) this.write(clean)
           },
           onPermission: deps.permission({ run, task: this.task, goal: this.goal }),
+          ...(deps.askHost ? { onHost: deps.askHost({ run, task: this.task, goal: this.goal }) } : {}),
         },
       )
     let session: AgentSession

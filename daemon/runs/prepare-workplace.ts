@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Task } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
-import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { AskHost, Sandbox } from '../sandbox/sandbox.ts'
 import { type ConfinedShellDeps, createConfinedShell, type Room, roomEnvironment } from '../worktrees/confined-shell.ts'
 import type { DependencyCache } from '../worktrees/dependency-cache.ts'
 import { allotPorts, PORTS_PER_WORKTREE } from '../worktrees/ports.ts'
@@ -35,6 +35,7 @@ export function createPrepareWorkplace({ world, sandbox, shell, dependencies, ru
       worktree: string
       runId: string
       ownerCheckout: string | null
+      askHost?: AskHost | undefined
     },
     signal: AbortSignal,
   ): Promise<Workplace> {
@@ -57,7 +58,8 @@ export function createPrepareWorkplace({ world, sandbox, shell, dependencies, ru
           room,
           recipe,
           command,
-          network,
+          network: network && 'setup',
+          askHost: input.askHost,
           timeoutMs: timeoutSeconds * 1000,
           runId: `${runId}/setup-${++step}`,
           signal,

@@ -35,6 +35,8 @@ export interface Workplace {
   env: Record<string, string>
   home: string
   tmp: string
+  /** Where the agent may connect to besides its model and its tools (see Reach). */
+  hosts?: readonly string[]
 }
 
 export interface RunTaskDeps {
@@ -57,6 +59,8 @@ export interface RunTaskDeps {
   permission(input: { run: Run; task: Task; goal: Goal }): AgentHooks['onPermission']
   /** The secrets that the task names, if the owner agreed; waits for their word. */
   credentials?(of: { run: Run; task: Task; goal: Goal }, signal: AbortSignal): Promise<Credentials>
+  /** Who answers for a host that policy does not name; left out: such a host is refused. */
+  askHost?(input: { run: Run; task: Task; goal: Goal }): NonNullable<AgentHooks['onHost']>
   /** What each check says on the base before the work, where it is not what its kind promises. */
   baseline?(
     input: { goal: Goal; repository: Repository; contract: Contract; base: string; tag: string },

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import type { Clock } from '../../core/clock.ts'
+import type { World } from '../../core/world.ts'
 import { runCommand } from '../processes/run-command.ts'
 import { createBubblewrapSandbox } from './bubblewrap-sandbox.ts'
 import { createNoSandbox } from './no-sandbox.ts'
@@ -11,6 +11,10 @@ export interface FindSandboxOptions {
   ownerHome: string
   /** The daemon's PATH. */
   path: string
+  /** Runs the bridge of a program that may connect to some hosts. */
+  node?: string
+  /** Patterns of hosts that nothing confined connects to, whatever a reach says. */
+  deniedHosts?: readonly string[]
   platform?: string
 }
 
@@ -21,7 +25,7 @@ const PROBE_MS_MAX = 10_000
  * whether namespaces are allowed (containers, Ubuntu's AppArmor rules) cannot be told otherwise.
  * Never throws for a machine without a sandbox: that answer is a Sandbox too, with honest words.
  */
-export async function findSandbox(deps: { clock: Clock }, options: FindSandboxOptions): Promise<Sandbox> {
+export async function findSandbox(deps: World, options: FindSandboxOptions): Promise<Sandbox> {
   const platform = options.platform ?? process.platform
   if (platform !== 'linux') return createNoSandbox(`there is no bubblewrap on ${platform}`)
   const program = findProgram('bwrap', options.path)
@@ -43,7 +47,15 @@ export async function findSandbox(deps: { clock: Clock }, options: FindSandboxOp
       })
     const env = { PATH: options.path }
     const help = await run([program, '--help'], env, 'help')
-    const sandbox = createBubblewrapSandbox({ ...options, program, limitsScratch: help.tail.includes('--size') })
+    const sandbox = createBubblewrapSandbox({
+      ...options,
+      program,
+      limitsScratch: help.tail.includes('--size'),
+      node: options.node ?? process.execPath,
+      doorDir: join(options.clawHome, 'doors'),
+      deniedHosts: options.deniedHosts ?? [],
+      log: deps.log,
+    })
     const words = ['/bin/sh', '-c', 'touch "$1/inside" && ! touch "$2" 2>/dev/null', 'sh', probe, outside] as const
     await using confined = await sandbox.confine([...words], {
       cwd: probe,

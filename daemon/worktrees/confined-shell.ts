@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { World } from '../../core/world.ts'
+import type { Containment } from '../processes/containment.ts'
 import { type CommandEnd, runCommand } from '../processes/run-command.ts'
-import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { AskHost, Reach, Sandbox } from '../sandbox/sandbox.ts'
 import type { Recipe } from './recipe.ts'
 import { cacheEnvironment } from './toolchain.ts'
 
@@ -20,7 +21,9 @@ export interface ShellOptions {
   /** Given to a shell at the top of the checkout. */
   command: string
   recipe: Recipe
-  network: boolean
+  /** `setup`: also to package registries. Where to is in the deps; `askHost` answers for the rest. */
+  network: false | 'check' | 'setup'
+  askHost?: AskHost | undefined
   timeoutMs: number
   /** Unique to this command; whatever carries it is dead when the command has ended. */
   runId: string
@@ -40,6 +43,12 @@ export interface ConfinedShellDeps {
   path: string
   /** Toolchains in the owner's HOME that stay visible (findToolchains), and Claw's clones. */
   readable: readonly string[]
+  /** What programs with network may connect to: all of them, and set-up commands besides. */
+  hosts?: { always: readonly string[]; setup: readonly string[] }
+  /** Keeps commands within their limits; without it they have none. */
+  containment?: Containment
+  /** Output that ends a command. */
+  outputBytesEnd?: number
   /** From toolchainEnvironment. */
   toolchainEnv: Readonly<Record<string, string>>
 }
@@ -57,27 +66,41 @@ export function createConfinedShell(deps: ConfinedShellDeps): ConfinedShell {
     const argv: [string, ...string[]] = bash
       ? ['bash', '--noprofile', '--norc', '-eo', 'pipefail', '-c', options.command]
       : ['sh', '-ec', options.command]
+    const writable = [room.checkout, room.home, room.tmp, room.toolchain]
     await using confined = await sandbox.confine(argv, {
       cwd: room.checkout,
-      writable: [room.checkout, room.home, room.tmp, room.toolchain],
+      writable,
       readable: deps.readable,
       hidden: [],
-      network: options.network ? 'host' : 'none',
-      env: { ...roomEnvironment(deps, room, options.recipe, options.network), ...options.env },
+      network: reachOf(deps.hosts, options),
+      env: { ...roomEnvironment(deps, room, options.recipe, options.network !== false), ...options.env },
     })
-    return await runCommand(
+    using watch = deps.containment?.watch({ runId: options.runId, folders: writable })
+    const signals = [options.signal, watch?.overrun].filter((signal) => signal !== undefined)
+    const end = await runCommand(
       { clock: world.clock },
       {
-        argv: confined.argv,
+        argv: deps.containment?.wrap(confined.argv) ?? confined.argv,
         env: confined.env,
         cwd: room.checkout,
         runId: options.runId,
         timeoutMs: options.timeoutMs,
         outputBytesMax: options.outputBytesMax ?? 0,
-        signal: options.signal,
+        ...(deps.outputBytesEnd === undefined ? {} : { outputBytesEnd: deps.outputBytesEnd }),
+        signal: AbortSignal.any(signals),
         ...(options.onOutput ? { onOutput: options.onOutput } : {}),
       },
     )
+    // Whoever reads only the output must see why it stops.
+    return end.overrun === null ? end : { ...end, tail: `${end.tail}\n${end.overrun}\n` }
+  }
+}
+
+function reachOf(hosts: ConfinedShellDeps['hosts'], { network, askHost }: ShellOptions): 'none' | Reach {
+  if (network === false) return 'none'
+  return {
+    hosts: [...(hosts?.always ?? []), ...(network === 'setup' ? (hosts?.setup ?? []) : [])],
+    ...(askHost ? { ask: askHost } : {}),
   }
 }
 

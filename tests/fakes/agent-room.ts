@@ -65,7 +65,7 @@ export async function createAgentRoom(options: { clock?: Clock; confined?: boole
   const sandbox =
     options.confined === false
       ? createNoSandbox('a test')
-      : await findSandbox({ clock: systemClock }, { clawHome, ownerHome, path: PATH })
+      : await findSandbox({ clock: systemClock, log: silentLog }, { clawHome, ownerHome, path: PATH })
   const driver = createAcpDriver({
     world: { clock, log: silentLog },
     sandbox,

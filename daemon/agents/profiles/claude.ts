@@ -23,6 +23,7 @@ export const claudeProfile: AgentProfile = {
   mode: 'default',
   apis: ['anthropic'],
   credentialFile: '.claude/.credentials.json',
+  loginHosts: ['api.anthropic.com:443', 'console.anthropic.com:443', 'platform.claude.com:443', 'claude.ai:443'],
   quirks: {
     loosePermissionTitles: false,
     leavesChildren: false,

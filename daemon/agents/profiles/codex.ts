@@ -40,6 +40,7 @@ export const codexProfile: AgentProfile = {
   mode: null,
   apis: ['openai-responses'],
   credentialFile: '.codex/auth.json',
+  loginHosts: ['chatgpt.com:443', 'auth.openai.com:443', 'api.openai.com:443'],
   quirks: {
     loosePermissionTitles: true,
     leavesChildren: true,

@@ -46,29 +46,31 @@ test('the daemon is never its own victim, even if it runs inside a run', () => {
 })
 
 test('a name with brackets and spaces does not confuse the reading of /proc', () => {
-  const fields = ['S', '7', '8', ...Array.from({ length: 16 }, () => '0'), '4711', '0']
+  const fields = ['S', '7', '8', ...Array.from({ length: 16 }, () => '0'), '4711', '0', '3']
   expect(parseStat(`42 (a) b (c) ${fields.join(' ')}`, 'boot')).toEqual({
     pid: 42,
     parent: 7,
     group: 8,
     name: 'a) b (c',
     start: '4711@boot',
+    rssBytes: 3 * 4096,
   })
   expect(parseStat(`42 (x) Z ${fields.slice(1).join(' ')}`, 'boot')).toBeUndefined()
   expect(parseStat('', 'boot')).toBeUndefined()
 })
 
 test('the lines of ps on macOS are read, environment included', () => {
-  const line = '  501     1   501 Ss   Mon Nov 23 09:00:00 2026     /bin/sh -c x CLAW_RUN_ID=run_1 HOME=/x'
+  const line = '  501     1   501  2048 Ss   Mon Nov 23 09:00:00 2026     /bin/sh -c x CLAW_RUN_ID=run_1 HOME=/x'
   expect(parsePs(line)).toEqual({
     pid: 501,
     parent: 1,
     group: 501,
     name: 'sh',
     start: 'Mon Nov 23 09:00:00 2026',
+    rssBytes: 2048 * 1024,
     runId: 'run_1',
   })
-  expect(parsePs('  501     1   501 Z+   Mon Nov 23 09:00:00 2026     (sh)')).toBeUndefined()
+  expect(parsePs('  501     1   501     0 Z+   Mon Nov 23 09:00:00 2026     (sh)')).toBeUndefined()
   expect(parsePs('nonsense')).toBeUndefined()
 })
 

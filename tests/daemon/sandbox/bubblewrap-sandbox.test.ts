@@ -17,12 +17,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../core/clock.ts'
+import { silentLog } from '../../../core/world.ts'
 import { runCommand } from '../../../daemon/processes/run-command.ts'
 import { findProgram, findSandbox } from '../../../daemon/sandbox/find-sandbox.ts'
 import type { Confinement, Sandbox } from '../../../daemon/sandbox/sandbox.ts'
 
 const PATH = '/usr/bin:/bin:/usr/sbin:/sbin'
-const deps = { clock: systemClock }
+const deps = { clock: systemClock, log: silentLog }
 /** Not below /tmp, which is private in any case; a checkout may lie there, and then root has other places. */
 const place = [import.meta.dirname, '/opt', '/srv'].find(
   (folder) => !/^\/(var\/)?tmp\//.test(folder) && isWritable(folder),

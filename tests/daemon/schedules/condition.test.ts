@@ -18,7 +18,7 @@ async function ask(command: string, { secondsMax = 10, repo = true } = {}) {
   writeFileSync(join(ownerHome, 'private'), 'secret')
   writeFileSync(join(clawHome, 'daemon.json'), 'token')
   const dir = join(clawHome, 'conditions')
-  const sandbox = await findSandbox({ clock: systemClock }, { clawHome, ownerHome, path: PATH })
+  const sandbox = await findSandbox({ clock: systemClock, log: silentLog }, { clawHome, ownerHome, path: PATH })
   const world = { clock: systemClock, log: silentLog }
   const check = createCondition({ world, sandbox, path: PATH, readable: [], dir })
   const schedule = { number: 3, template: { repo: repo ? repository : null } } as Schedule
