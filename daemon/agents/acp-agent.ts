@@ -46,9 +46,11 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
       const log = world.log.child({ runId: spec.runId, agent: spec.profile.name })
       const confined = await prepareRun(deps, spec, hooks)
       const { env } = confined
-      const argv = deps.containment?.wrap(confined.argv) ?? confined.argv
+      const watch = deps.containment?.watch({ runId: spec.runId, folders: [spec.worktree, spec.home, spec.tmp] })
+      const argv = watch?.wrap(confined.argv) ?? confined.argv
       const owned = await startOwned({ table }, { argv, env, cwd: spec.worktree, runId: spec.runId }).catch(
         async (error) => {
+          watch?.[Symbol.dispose]()
           await confined[Symbol.asyncDispose]()
           throw error
         },
@@ -72,7 +74,6 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
             endAtOnce(overrun(`more than ${Math.round(wireBytesEnd / 1024 / 1024)} MB of words`))
         },
       })
-      const watch = deps.containment?.watch({ runId: spec.runId, folders: [spec.worktree, spec.home, spec.tmp] })
       watch?.overrun.addEventListener('abort', () => endAtOnce(watch.overrun.reason as Fault), { once: true })
 
       /** For what uses the machine up: no farewell, every process now. */
@@ -83,9 +84,9 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
 
       async function end(graceMs: number): Promise<void> {
         owned.stdin.end()
-        watch?.[Symbol.dispose]()
         const left = await stopOwned({ clock, table }, owned, { graceMs })
         await connection.close()
+        watch?.[Symbol.dispose]()
         await confined[Symbol.asyncDispose]()
         const { credentialFile } = spec.profile
         if (credentialFile !== null && spec.model === null) returnCredential(spec.home, deps.ownerHome, credentialFile)

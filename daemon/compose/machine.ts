@@ -9,6 +9,7 @@ import { type AgentsHere, findAgentsHere } from '../agents/agents-here.ts'
 import { createPrograms, type Programs } from '../agents/programs.ts'
 import type { Host } from '../host.ts'
 import { type Containment, createContainment } from '../processes/containment.ts'
+import { findControlGroups } from '../processes/control-groups.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
 import { findSandbox } from '../sandbox/find-sandbox.ts'
 import { createNoSandbox } from '../sandbox/no-sandbox.ts'
@@ -71,15 +72,13 @@ export async function findMachine({
   })
   const toolchains = findToolchains(host.ownerHome)
   const { memoryMaxMb, processesMax, diskMaxMb } = config.runs
-  const containment = createContainment({
-    clock: world.clock,
-    table,
-    limits: {
-      memoryBytesMax: memoryMaxMb === null ? totalmem() * MEMORY_SHARE : memoryMaxMb * MB,
-      processesMax,
-      diskBytesMax: diskMaxMb * MB,
-    },
-  })
+  const limits = {
+    memoryBytesMax: memoryMaxMb === null ? totalmem() * MEMORY_SHARE : memoryMaxMb * MB,
+    processesMax,
+    diskBytesMax: diskMaxMb * MB,
+  }
+  const groups = findControlGroups(limits, { pid: host.pid })
+  const containment = createContainment({ clock: world.clock, table, limits, groups })
   return {
     sandbox,
     programs,

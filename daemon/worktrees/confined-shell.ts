@@ -80,7 +80,7 @@ export function createConfinedShell(deps: ConfinedShellDeps): ConfinedShell {
     const end = await runCommand(
       { clock: world.clock },
       {
-        argv: deps.containment?.wrap(confined.argv) ?? confined.argv,
+        argv: watch?.wrap(confined.argv) ?? confined.argv,
         env: confined.env,
         cwd: room.checkout,
         runId: options.runId,
@@ -92,7 +92,8 @@ export function createConfinedShell(deps: ConfinedShellDeps): ConfinedShell {
       },
     )
     // Whoever reads only the output must see why it stops.
-    return end.overrun === null ? end : { ...end, tail: `${end.tail}\n${end.overrun}\n` }
+    const overrun = end.overrun ?? (end.exitCode === 0 ? null : (watch?.findOverrun()?.message ?? null))
+    return overrun === null ? end : { ...end, overrun, tail: `${end.tail}\n${overrun}\n` }
   }
 }
 

@@ -5,6 +5,7 @@ import { DAY } from '../../../core/clock.ts'
 import { type Fault, isFault } from '../../../core/fault.ts'
 import type { AgentProfile } from '../../../daemon/agents/agent.ts'
 import { chooseOption } from '../../../daemon/agents/broker.ts'
+import { proxyEnvironment } from '../../../daemon/sandbox/proxy-environment.ts'
 import { type AgentRoom, createAgentRoom } from '../../fakes/agent-room.ts'
 import { createFakeClock } from '../../fakes/fake-clock.ts'
 import { type Script, type Step, script, scriptedProfile } from '../../fakes/scripted-agent.ts'
@@ -111,7 +112,8 @@ describe('the start', () => {
       HOME: room.home,
       CLAW_RUN_ID: room.runId,
     })
-    const names = Object.keys(env).filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name))
+    const proxy = room.sandbox === 'none' ? {} : proxyEnvironment(1)
+    const names = Object.keys(env).filter((name) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name) && !(name in proxy))
     expect(names.sort()).toEqual(
       'CLAW_RUN_ID FROM_GOAL FROM_PROFILE GIT_OPTIONAL_LOCKS GIT_TERMINAL_PROMPT HOME LANG NO_COLOR PATH SAME SHELL TERM TMPDIR'.split(
         ' ',

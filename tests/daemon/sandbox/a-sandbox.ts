@@ -2,7 +2,7 @@ import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, readdirSync, 
 import { join } from 'node:path'
 import { systemClock } from '../../../core/clock.ts'
 import { silentLog } from '../../../core/world.ts'
-import type { Containment } from '../../../daemon/processes/containment.ts'
+import type { Watch } from '../../../daemon/processes/containment.ts'
 import { type CommandEnd, type CommandOptions, runCommand } from '../../../daemon/processes/run-command.ts'
 import { findProgram, findSandbox } from '../../../daemon/sandbox/find-sandbox.ts'
 import type { Confinement, Sandbox } from '../../../daemon/sandbox/sandbox.ts'
@@ -28,7 +28,7 @@ export interface SandboxPlace extends Disposable {
   inside(
     script: string,
     wishes?: Partial<Confinement>,
-    options?: Partial<CommandOptions> & { wrap?: Containment['wrap'] },
+    options?: Partial<CommandOptions> & { wrap?: Watch['wrap'] },
   ): Promise<CommandEnd & { argv: string[] }>
 }
 
@@ -69,7 +69,7 @@ export async function aSandboxPlace(user: string): Promise<SandboxPlace | undefi
       chmodSync(doorDir, 0o755)
       const as = ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups'] as const
       const end = await runCommand(world, {
-        argv: user === 'nobody' ? [...as, ...wrap(confined.argv)] : wrap(confined.argv),
+        argv: wrap(user === 'nobody' ? [...as, ...confined.argv] : confined.argv),
         env: confined.env,
         cwd: '/',
         runId: `sandbox-${process.pid}-${user}-${base.slice(-6)}-${serial++}`,
@@ -86,7 +86,7 @@ export async function aSandboxPlace(user: string): Promise<SandboxPlace | undefi
   return undefined
 }
 
-const asItIs: Containment['wrap'] = ([first, ...rest]) => [first, ...rest]
+const asItIs: Watch['wrap'] = ([first, ...rest]) => [first, ...rest]
 
 function isWritable(folder: string): boolean {
   try {
