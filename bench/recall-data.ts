@@ -5,21 +5,27 @@ import { z } from 'zod'
 
 /**
  * Data sets in the neutral form: `corpus.jsonl` and `questions.jsonl`. A question is
- * searched within its group; one without evidence has no answer there.
+ * searched within its group; one without evidence has no answer there. What is not known
+ * of a message may be null or left out.
  */
+const Name = z.union([z.string(), z.number()]).transform(String)
+const Group = Name.nullish().transform((group) => group ?? 'all')
 const CorpusRow = z.object({
-  id: z.coerce.string(),
-  group: z.coerce.string().default('all'),
+  id: Name,
+  group: Group,
   at: z.union([z.string(), z.number()]).nullish(),
-  speaker: z.string().nullish(),
-  text: z.string(),
+  speaker: Name.nullish(),
+  text: z.string().nullish(),
 })
 const QuestionRow = z.object({
-  id: z.coerce.string(),
-  group: z.coerce.string().default('all'),
+  id: Name.nullish(),
+  group: Group,
   text: z.string(),
-  evidence: z.array(z.coerce.string()).default([]),
-  kind: z.string().nullish(),
+  evidence: z
+    .union([z.array(Name), Name.transform((id) => [id])])
+    .nullish()
+    .transform((ids) => [...new Set(ids ?? [])]),
+  kind: Name.nullish(),
 })
 
 export interface CorpusLine {
@@ -40,27 +46,50 @@ export interface QuestionLine {
 export interface DataSet {
   corpus: CorpusLine[]
   questions: QuestionLine[]
+  /** Kinds that are counted by themselves and not in the sum of all. */
+  apart: ReadonlySet<string>
 }
 
 export async function readDataSet(dir: string): Promise<DataSet | undefined> {
   const files = [join(dir, 'corpus.jsonl'), join(dir, 'questions.jsonl')] as const
   if (!files.every((file) => existsSync(file))) return undefined
-  const lines = async (file: string) => (await readFile(file, 'utf8')).split('\n').filter((line) => line.trim() !== '')
+  const corpus = await readLines(files[0], CorpusRow)
+  const questions = await readLines(files[1], QuestionRow)
   return {
-    corpus: (await lines(files[0])).map((line) => {
-      const row = CorpusRow.parse(JSON.parse(line))
-      return {
-        id: row.id,
-        group: row.group,
-        at: readMoment(row.at ?? null),
-        speaker: row.speaker ?? '',
-        text: row.text,
-      }
-    }),
-    questions: (await lines(files[1])).map((line) => {
-      const row = QuestionRow.parse(JSON.parse(line))
-      return { ...row, kind: row.kind ?? (row.evidence.length === 0 ? 'unanswerable' : 'all') }
-    }),
+    corpus: corpus.map(({ id, group, at, speaker, text }) => ({
+      id,
+      group,
+      at: readMoment(at ?? null),
+      speaker: speaker ?? '',
+      text: text ?? '',
+    })),
+    questions: questions.map((row, i) => ({
+      ...row,
+      id: row.id ?? String(i + 1),
+      kind: row.kind ?? (row.evidence.length === 0 ? 'unanswerable' : 'all'),
+    })),
+    apart: new Set(),
+  }
+}
+
+/** Throws an error that names file, line and key. */
+async function readLines<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>[]> {
+  const lines = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '').split('\n')
+  return lines.flatMap((line, i) => {
+    if (line.trim() === '') return []
+    const parsed = schema.safeParse(parseJson(line))
+    if (parsed.success) return [parsed.data]
+    const [issue] = parsed.error.issues
+    throw new Error(`${file}:${i + 1}: ${issue?.path.join('.') || 'the line'}: ${issue?.message}`)
+  })
+}
+
+/** Undefined where it is no JSON: no row fits that. */
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
   }
 }
 
@@ -101,7 +130,7 @@ const KINDS: Record<number, string> = {
 export async function readLocomo(dir: string): Promise<DataSet | undefined> {
   const file = join(dir, 'locomo10.json')
   if (!existsSync(file)) return undefined
-  const data: DataSet = { corpus: [], questions: [] }
+  const data: DataSet = { corpus: [], questions: [], apart: new Set(['adversarial']) }
   for (const sample of JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>[]) {
     const group = String(sample['sample_id'])
     const conversation = sample['conversation'] as Record<string, unknown>

@@ -13,7 +13,7 @@ export function makeCorpus(count: number): DataSet {
   const vocabulary = Array.from({ length: VOCABULARY }, (_, i) => makeWord(random, i))
   // Zipf: the word of rank r is used about 1/r as often as the first.
   const pick = () => vocabulary[Math.min(VOCABULARY - 1, Math.floor(VOCABULARY ** random()))]!
-  const data: DataSet = { corpus: [], questions: [] }
+  const data: DataSet = { corpus: [], questions: [], apart: new Set() }
   const start = Date.UTC(2024, 0, 1)
   for (let i = 0; i < count; i++) {
     const length = 8 + Math.floor(random() * 40)

@@ -1,16 +1,17 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../core/clock.ts'
 import { silentLog } from '../core/world.ts'
-import { writeTurn } from '../memory/chunk.ts'
 import { createMemory } from '../memory/create-memory.ts'
 import type { EmbedderSettings } from '../memory/embed/embedder.ts'
 import type { Memory } from '../memory/memory.ts'
-import { type CorpusLine, type DataSet, type QuestionLine, readDataSet, readLocomo } from './recall-data.ts'
+import { type DataSet, type QuestionLine, readDataSet, readLocomo } from './recall-data.ts'
+import { type WrittenNotes, writeNotes } from './recall-notes.ts'
 import { makeCorpus } from './recall-scale.ts'
+import { at, mean, type Quality, round, score } from './recall-score.ts'
 
 /**
  * How well and how quickly recall answers: the product's own memory, notes on disk, index,
@@ -22,10 +23,6 @@ import { makeCorpus } from './recall-scale.ts'
  */
 const HELP = `npm run bench -- recall [--data DIR] [--locomo DIR] [--scale 1000,10000,100000] [--model FOLDER|none] [--dtype q8] [--json] [--out FILE]`
 
-const DEPTHS = [5, 10, 20, 50] as const
-/** A pause longer than this begins another note. */
-const SITTING_MS = 3 * 3600_000
-const TURNS_MAX = 500
 const WARM_UP = 5
 
 export async function run(args: readonly string[]): Promise<void> {
@@ -61,7 +58,11 @@ export async function run(args: readonly string[]): Promise<void> {
   const embedder = chooseEmbedder(values.model, values.dtype)
   const results = []
   for (const { name, where, load } of sets) {
-    const data = await load()
+    const data = await load().catch((error: Error) => {
+      console.error(error.message)
+      process.exitCode = 2
+    })
+    if (!data && process.exitCode === 2) continue
     if (!data || data.corpus.length === 0) {
       console.error(`data not found: ${where}`)
       continue
@@ -91,16 +92,6 @@ function chooseEmbedder(model: string, dtype: string): EmbedderSettings {
   }
 }
 
-interface Quality {
-  questions: number
-  r5: number
-  r10: number
-  r20: number
-  r50: number
-  mrr: number
-  ndcg10: number
-}
-
 export interface Measured {
   passages: number
   vectors: number
@@ -115,14 +106,14 @@ export interface Measured {
   diskBytes: number
 }
 
-async function measure(
+export async function measure(
   data: DataSet,
   embedder: EmbedderSettings,
   index: 'auto' | 'lance' | 'sqlite',
 ): Promise<Measured> {
   const dir = await mkdtemp(join(tmpdir(), 'claw-bench-recall-'))
   try {
-    const ids = await writeNotes(join(dir, 'notes'), data.corpus)
+    const written = await writeNotes(join(dir, 'notes'), data.corpus)
     const world = { clock: systemClock, log: silentLog }
     const started = performance.now()
     await using memory = await createMemory(world, {
@@ -137,7 +128,7 @@ async function measure(
     await memory.vectorsSettled()
     const vectored = performance.now()
     await memory.selfTest()
-    const asked = await askAll(memory, data.questions, ids)
+    const asked = await askAll(memory, data, written)
     const status = await memory.status()
     return {
       passages: status.passages,
@@ -152,48 +143,9 @@ async function measure(
   }
 }
 
-/** Returns the message's id by note path and anchor. */
-async function writeNotes(dir: string, corpus: readonly CorpusLine[]): Promise<Map<string, string>> {
-  const ids = new Map<string, string>()
-  const sittings: CorpusLine[][] = []
-  for (const line of corpus) {
-    const sitting = sittings.at(-1)
-    const before = sitting?.at(-1)
-    const together =
-      sitting !== undefined &&
-      before !== undefined &&
-      before.group === line.group &&
-      sitting.length < TURNS_MAX &&
-      Math.abs((line.at ?? 0) - (before.at ?? 0)) <= SITTING_MS
-    if (together) sitting.push(line)
-    else sittings.push([line])
-  }
-  for (const [n, sitting] of sittings.entries()) {
-    const scope = scopeOf(sitting[0]!.group)
-    const folder = scope.replace(':', '/')
-    const path = `${folder}/${String(n).padStart(6, '0')}.md`
-    await mkdir(join(dir, folder), { recursive: true })
-    const turns = sitting.map((line, i) => {
-      ids.set(`${path}#t${i + 1}`, line.id)
-      return writeTurn({
-        speaker: line.speaker,
-        at: line.at === null ? null : new Date(line.at).toISOString(),
-        anchor: `t${i + 1}`,
-        text: line.text,
-      })
-    })
-    const head = `---\nid: note_bench-${n}\nkind: episode\nscope: ${scope}\ntitle: Conversation ${n + 1}\nsource: import\nformat: conversation\n---\n`
-    await writeFile(join(dir, path), `${head}\n${turns.join('\n')}`)
-  }
-  return ids
-}
-
-function scopeOf(group: string): string {
-  return `repo:${group.replace(/[^\w.-]/g, '_').slice(0, 100)}`
-}
-
-async function askAll(memory: Memory, questions: readonly QuestionLine[], ids: ReadonlyMap<string, string>) {
-  const qualities = new Map<string, number[][]>()
+async function askAll(memory: Memory, { questions, apart }: DataSet, { idOf, scopeOf }: WrittenNotes) {
+  const all: number[][] = []
+  const byKind = new Map<string, number[][]>()
   const abstention = { answerable: 0, refused: 0, unanswerable: 0, refusedUnanswerable: 0 }
   const times: number[] = []
   let how = ''
@@ -207,62 +159,31 @@ async function askAll(memory: Memory, questions: readonly QuestionLine[], ids: R
     const recalled = await ask(question)
     times.push(performance.now() - started)
     how = recalled.how
-    const refused = recalled.passages.length === 0
+    const isRefused = recalled.passages.length === 0
     if (question.evidence.length === 0) {
       abstention.unanswerable++
-      if (refused) abstention.refusedUnanswerable++
+      if (isRefused) abstention.refusedUnanswerable++
       continue
     }
     abstention.answerable++
-    if (refused) abstention.refused++
-    const found = recalled.passages.map((passage) => ids.get(`${passage.path}#${passage.anchor}`) ?? '')
+    if (isRefused) abstention.refused++
+    const found = recalled.passages.map((passage) => idOf.get(`${passage.path}#${passage.anchor}`) ?? '')
     const row = score(found, new Set(question.evidence))
-    // LoCoMo's adversarial questions are counted apart, as everybody does.
-    const buckets = question.kind === 'adversarial' ? [question.kind] : ['', question.kind]
-    for (const bucket of buckets) qualities.set(bucket, [...(qualities.get(bucket) ?? []), row])
+    if (!apart.has(question.kind)) all.push(row)
+    byKind.set(question.kind, [...(byKind.get(question.kind) ?? []), row])
   }
   times.sort((a, b) => a - b)
-  const kinds: Record<string, Quality> = {}
-  for (const [kind, rows] of qualities) if (kind !== '') kinds[kind] = mean(rows)
   return {
     how,
-    overall: mean(qualities.get('') ?? []),
-    kinds,
+    overall: mean(all),
+    kinds: Object.fromEntries([...byKind].map(([kind, rows]) => [kind, mean(rows)])),
     abstention,
-    latencyMs: { p50: round(at(times, 0.5)), p99: round(at(times, 0.99)), first: round(first / WARM_UP) },
+    latencyMs: {
+      p50: at(times, 0.5),
+      p99: at(times, 0.99),
+      first: round(first / Math.max(1, Math.min(WARM_UP, questions.length))),
+    },
   }
-}
-
-function score(found: readonly string[], evidence: ReadonlySet<string>): number[] {
-  const recallAt = (k: number) => found.slice(0, k).filter((id) => evidence.has(id)).length / evidence.size
-  const first = found.findIndex((id) => evidence.has(id))
-  const gain = found.slice(0, 10).reduce((sum, id, i) => sum + (evidence.has(id) ? 1 / Math.log2(i + 2) : 0), 0)
-  const best = Array.from({ length: Math.min(10, evidence.size) }, (_, i) => 1 / Math.log2(i + 2)).reduce(
-    (a, b) => a + b,
-    0,
-  )
-  return [...DEPTHS.map(recallAt), first < 0 ? 0 : 1 / (first + 1), gain / best]
-}
-
-function mean(rows: readonly number[][]): Quality {
-  const column = (i: number) => round((100 * rows.reduce((sum, row) => sum + row[i]!, 0)) / Math.max(1, rows.length))
-  return {
-    questions: rows.length,
-    r5: column(0),
-    r10: column(1),
-    r20: column(2),
-    r50: column(3),
-    mrr: column(4),
-    ndcg10: column(5),
-  }
-}
-
-function at(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10
 }
 
 function print(result: Measured & { data: string; model: string }): void {
