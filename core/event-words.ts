@@ -115,6 +115,8 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `${event.data.by} (${event.data.role}) ${event.data.action}${because(event.data.words)}`
     case 'chat.refused':
       return `${event.data.by} (${event.data.role}) may not ${event.data.action}: ${event.data.why}`
+    case 'memory.tested':
+      return `memory: ${event.data.problems.join('; ')}; ${event.data.repaired ? 'mended by indexing again' : 'not mended yet'}`
     case 'daemon.started':
       return `daemon ${event.data.version} started`
     case 'daemon.stopped':

@@ -76,6 +76,7 @@ export interface EventData {
   'chat.said': { by: string; role: string; text: string }
   'chat.acted': { by: string; role: string; action: string; words: string }
   'chat.refused': { by: string; role: string; action: string; why: string }
+  'memory.tested': { problems: string[]; repaired: boolean }
   'daemon.started': { version: string }
   'daemon.stopped': { signal: string }
   'daemon.reconciled': { runs: number; worktrees: number; processes: number }

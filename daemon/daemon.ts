@@ -193,7 +193,19 @@ export async function createDaemon({
   const registry = createRunRegistry()
   const inbox = createStoreInbox({ store, queue, world })
   const table = createProcessTable()
-  const memory = parts.use(createMemoryDoor({ config: config.memory, paths, world, host, secrets }))
+  const memory = parts.use(
+    createMemoryDoor({
+      config: config.memory,
+      paths,
+      world,
+      host,
+      secrets,
+      report: ({ problems, repaired }) =>
+        store.transaction((tx) =>
+          addEvent(tx, world.clock.now(), { type: 'memory.tested', data: { problems, repaired } }),
+        ),
+    }),
+  )
   const outside = parts.use(
     await createOutsideTools({
       config,

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Fault } from '../core/fault.ts'
 import type { World } from '../core/world.ts'
@@ -28,6 +28,7 @@ const RECALL_DEPTH = 60
 const TOKENS_MAX = 4_000
 const PROFILE_TOKENS_MAX = 2_000
 const ENGINE_IDLE_MS = 60_000
+const ENGINE_DIR = 'engine'
 
 /**
  * Puts the memory together.
@@ -125,7 +126,12 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
   }
 
   async function runSelfTest(): Promise<SelfTest> {
-    const tested = await selfTest({ catalog, engine, sync, now: () => clock.now() })
+    await sync.settled()
+    // With nothing to be found, no process is started to look for it.
+    const isFresh = catalog.indexed().size === 0 && !existsSync(join(settings.indexDir, ENGINE_DIR))
+    const tested = isFresh
+      ? { at: new Date(clock.now()).toISOString(), passed: true, problems: [], repaired: false }
+      : await selfTest({ catalog, engine, sync, folder, now: () => clock.now() })
     lastSelfTest = tested
     if (tested.problems.length > 0)
       log.warn({ problems: tested.problems, repaired: tested.repaired }, 'memory self-test')
@@ -185,7 +191,7 @@ const STILL_MADE = 'the vectors are still being made'
 
 async function openEngine(world: World, settings: MemorySettings): Promise<Engine> {
   const engineSettings = {
-    dir: join(settings.indexDir, 'engine'),
+    dir: join(settings.indexDir, ENGINE_DIR),
     index: settings.index ?? ('auto' as const),
     embedder: settings.embedder,
   }
@@ -205,7 +211,7 @@ function openSoundCatalog(file: string): Catalog {
     return openCatalog(file)
   } catch {
     for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true })
-    rmSync(join(dirname(file), 'engine'), { recursive: true, force: true })
+    rmSync(join(dirname(file), ENGINE_DIR), { recursive: true, force: true })
     return openCatalog(file)
   }
 }

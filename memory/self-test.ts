@@ -1,26 +1,39 @@
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { Engine } from './engine/engine.ts'
 import type { SelfTest } from './memory.ts'
 import type { Catalog } from './notes/catalog.ts'
+import type { NotesFolder } from './notes/notes-folder.ts'
 import type { Sync } from './sync/sync.ts'
+
+interface Parts {
+  catalog: Catalog
+  engine: Engine
+  sync: Sync
+  folder: Pick<NotesFolder, 'read'>
+  now: () => number
+}
 
 /**
  * Asks whether the index holds what the files say, and mends it where it does not.
  *
- * Three questions: does every note have as many passages in the index as were made of it;
- * does the index hold notes that are no more; and is a note that exists found when it is
- * asked for by its own title. A note that differs is put again; an index that cannot answer
+ * Four questions: is every file what was last read of it, by its checksum; does every note have
+ * as many passages in the index as were made of it; does the index hold notes that are no more;
+ * and is a note that exists found when it is asked for by its own title. A note that differs is put again; an index that cannot answer
  * is made anew.
  */
-export async function selfTest(parts: {
-  catalog: Catalog
-  engine: Engine
-  sync: Sync
-  now: () => number
-}): Promise<SelfTest> {
+export async function selfTest(parts: Parts): Promise<SelfTest> {
   const { catalog, engine, sync } = parts
   const problems: string[] = []
   const at = new Date(parts.now()).toISOString()
   await sync.settled()
+  const stale = await findStale(parts)
+  if (stale.length > 0) {
+    problems.push(
+      `${stale.length} files are not as they were read, though they look the same: ${stale.slice(0, 3).join(', ')}`,
+    )
+    for (const path of stale) await sync.took(path)
+    await sync.settled()
+  }
   let held: Map<string, number>
   try {
     held = await engine.countByNote()
@@ -46,6 +59,27 @@ export async function selfTest(parts: {
     return { at, passed: false, problems, repaired: await answers(parts) }
   }
   return { at, passed: problems.length === 0, problems, repaired: problems.length > 0 }
+}
+
+/** Files read at the same time, and between two looks at what else the process has to do. */
+const READ_AT_ONCE = 20
+
+/** Files whose content is another than what was last read of them, with the same size and time. */
+async function findStale({ catalog, folder }: Pick<Parts, 'catalog' | 'folder'>): Promise<string[]> {
+  const stale: string[] = []
+  const paths = [...catalog.paths().keys()]
+  for (let from = 0; from < paths.length; from += READ_AT_ONCE) {
+    const some = paths.slice(from, from + READ_AT_ONCE)
+    const read = await Promise.all(some.map((path) => folder.read(path)))
+    for (const [n, path] of some.entries()) {
+      const known = catalog.find(path)
+      const now = read[n]!
+      // What is not there, or cannot be read, is for the next look at the folder.
+      if (known?.note && now.kind === 'text' && now.hash !== known.hash) stale.push(path)
+    }
+    await breathe()
+  }
+  return stale
 }
 
 const CANARIES = 3

@@ -10,7 +10,7 @@ const GIGABYTE = 1024 ** 3
 
 /** What is done once a day so that the daemon can be left alone for months. */
 export function createDailyUpkeep(
-  { config, store, world, paths }: Ground,
+  { config, store, world, paths, memory }: Ground,
   { makeBackup, dependencies }: { makeBackup: MakeBackup; dependencies: DependencyCache },
 ): Upkeep {
   const { retention, backup } = config
@@ -18,6 +18,7 @@ export function createDailyUpkeep(
     store,
     world,
     chores: [
+      { name: 'memory self-test', run: () => memory.selfTest() },
       ...(backup.daily ? [dailyBackup({ store, world, makeBackup, ...paths, keep: backup.keep })] : []),
       compactEvents({ store, world, ...retention }),
       collectFiles({

@@ -9,7 +9,7 @@ const HUB_URL = 'https://huggingface.co'
 const REMOTE_TIMEOUT_MS = 60 * SECOND
 
 /** The configuration in the memory's own terms. */
-export async function memorySettings(deps: Omit<MemoryDoorDeps, 'onSelfTest'>): Promise<MemorySettings> {
+export async function memorySettings(deps: Omit<MemoryDoorDeps, 'report'>): Promise<MemorySettings> {
   const { config, paths, host } = deps
   return {
     notesDir: paths.notesDir,
@@ -23,7 +23,7 @@ export async function memorySettings(deps: Omit<MemoryDoorDeps, 'onSelfTest'>): 
   }
 }
 
-async function embedderOf(deps: Omit<MemoryDoorDeps, 'onSelfTest'>): Promise<EmbedderSettings> {
+async function embedderOf(deps: Omit<MemoryDoorDeps, 'report'>): Promise<EmbedderSettings> {
   const { config, paths, host, secrets, world } = deps
   if (config.endpoint) {
     const { url, model, key: reference } = config.endpoint

@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema.ts'
 import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
-import type { Memory, MemorySettings } from '../../memory/memory.ts'
+import type { Memory, MemorySettings, SelfTest } from '../../memory/memory.ts'
 import type { Host } from '../host.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import { memorySettings } from './memory-settings.ts'
@@ -30,6 +30,11 @@ export interface MemoryDoor extends AsyncDisposable {
    * @throws memory_off, embedder_unavailable
    */
   fetchModel(onProgress: ModelProgress): Promise<{ name: string; dimensions: number }>
+  /**
+   * Compares files and index, asks for notes that must be found, and mends what is wrong; done a moment after
+   * the memory is opened, and daily. What was found is told to the owner, once.
+   */
+  selfTest(): Promise<void>
   /** Opens it in the background, soon. */
   start(): void
 }
@@ -47,8 +52,8 @@ export interface MemoryDoorDeps {
   world: World
   host: Pick<Host, 'path' | 'ownerHome' | 'env'>
   secrets: Pick<Secrets, 'resolve'>
-  /** What a self-test came to; told after each one. */
-  onSelfTest?(memory: Memory): Promise<void>
+  /** Tells the owner what a self-test found, and whether it was mended. */
+  report?(found: SelfTest): Promise<void>
 }
 
 export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
@@ -77,7 +82,7 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
     const memory = await createMemory(world, settings)
     opened = memory
     problem = undefined
-    if (deps.onSelfTest && !isClosed) later(SELF_TEST_MS, async () => deps.onSelfTest?.(memory))
+    if (!isClosed) later(SELF_TEST_MS, selfTest)
     return memory
   }
 
@@ -94,9 +99,22 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
     return opening
   }
 
+  /** What is found again and again, because it cannot be mended, is told once. */
+  let told = ''
+  async function selfTest(): Promise<void> {
+    const memory = await open()
+    const found = await memory.selfTest()
+    const words = found.repaired ? '' : found.problems.join('\n')
+    if (found.problems.length > 0 && (found.repaired || words !== told)) await deps.report?.(found)
+    told = words
+  }
+
   return {
     isOn: config.enabled,
     open,
+    async selfTest() {
+      if (config.enabled) await selfTest()
+    },
     words() {
       if (!config.enabled) return 'off'
       if (problem !== undefined) return `cannot be opened: ${problem}`

@@ -1,6 +1,8 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { systemClock } from '../../core/clock.ts'
 import { createFacts } from '../../memory/facts.ts'
 import { makeRepository } from '../fakes/repositories.ts'
 import { type DaemonRoom, fileAt, openRoom, plan, read, task, taskOf } from './daemon-room.ts'
@@ -164,4 +166,52 @@ test('the second goal skips the set-up failure of the first because of the recip
   expect(asked).toContain('npm install --no-package-lock')
   expect(asked).toContain('ended with 1 on a clean checkout')
   expect(fileAt(repository, 'main', 'package-lock.json')).not.toContain('file:./lib')
+})
+
+test('an index that lost a note is mended by the daily self-test, and the owner is told once', async () => {
+  const room = await openRoom({ config: { memory } })
+  const notes = await room.daemon.memory.open()
+  const source = { from: 'owner' as const, ref: null }
+  await notes.remember({ text: 'The staging server is called frodo.', source })
+  await notes.remember({ text: 'Releases are cut on Thursdays.', source })
+  await notes.settled()
+  await room.restart(async () => {
+    const index = new DatabaseSync(join(room.paths.memoryDir, 'engine', 'words.db'))
+    index.exec("delete from passage where text like '%frodo%'")
+    index.close()
+  })
+  await room.daemon.upkeep.runNow()
+  await room.daemon.upkeep.runNow()
+  const told = (await room.daemon.events.page({ after: 0, limit: 1_000 })).filter(
+    ({ type }) => type === 'memory.tested',
+  )
+  expect(told).toMatchObject([
+    { data: { repaired: true, problems: [expect.stringContaining('1 notes are not in the index')] } },
+  ])
+  const { passages } = await (await room.daemon.memory.open()).recall('what is the staging server called')
+  expect(passages[0]?.text).toContain('frodo')
+})
+
+test('what the owner writes into the folder while the daemon runs is found without a word to the daemon', async () => {
+  const room = await openRoom({ config: { memory } })
+  const notes = await room.daemon.memory.open()
+  await notes.settled()
+  const recalled = async (question: string) => (await notes.recall(question)).passages[0]?.text
+  // Two seconds are promised; a busy machine is given more before the test is red.
+  const within = async (look: () => Promise<boolean>) => {
+    const giveUp = systemClock.monotonic() + 10_000
+    while (!(await look())) if (systemClock.monotonic() > giveUp) return false
+    return true
+  }
+  const file = join(room.paths.notesDir, 'by-hand.md')
+  writeFileSync(file, 'The staging server is called frodo.\n')
+  expect(
+    await within(async () => (await recalled('what is the staging server called'))?.includes('frodo') ?? false),
+  ).toBe(true)
+  writeFileSync(file, 'The staging server is called samwise.\n')
+  expect(
+    await within(async () => (await recalled('what is the staging server called'))?.includes('samwise') ?? false),
+  ).toBe(true)
+  rmSync(file)
+  expect(await within(async () => (await recalled('what is the staging server called')) === undefined)).toBe(true)
 })
