@@ -5,6 +5,8 @@ export const AskKind = z.enum([
   'plan-approval',
   'plan-question',
   'plan-refused',
+  'act-approval',
+  'undo-approval',
   'land-approval',
   'land-blocked',
   'permission',

@@ -23,6 +23,8 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `landed on ${event.data.branch} at ${short(event.data.commit)} (${event.data.how})`
     case 'goal.undone':
       return `undone on ${event.data.branch} by ${short(event.data.commit)}`
+    case 'effect.undone':
+      return `${event.data.label} ${event.data.effect}: ${event.data.state}${because(event.data.note)}`
     case 'plan.requested':
       return `planning, version ${event.data.version}`
     case 'plan.refused':

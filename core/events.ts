@@ -16,6 +16,7 @@ export interface EventData {
   'goal.quarantined': { error: string }
   'goal.reported': { file: string }
   'goal.landed': { branch: string; commit: string; how: string }
+  'effect.undone': { label: string; effect: string; state: string; note: string | null }
   'goal.undone': { branch: string; commit: string }
   'plan.requested': { version: number }
   'plan.refused': { version: number; reasons: string[] }

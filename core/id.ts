@@ -21,6 +21,7 @@ export type Kind =
   | 'person'
   | 'chat'
   | 'attachment'
+  | 'effect'
 export type Id<K extends Kind> = `${K}_${string}`
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { PlannedCredential } from './credential.ts'
+import { Act } from './act.ts'
 import type { Moves } from './moves.ts'
 
 /**
@@ -21,7 +22,8 @@ export type Check = z.infer<typeof Check>
 export const OverlayFile = z.object({ path: z.string().min(1).max(400), content: z.string().max(200_000) })
 export type OverlayFile = z.infer<typeof OverlayFile>
 
-export const TaskKind = z.enum(['change', 'report'])
+/** change: ends in a commit; report: in a written file; act: changes something outside a worktree, seen by probes. */
+export const TaskKind = z.enum(['change', 'report', 'act'])
 export type TaskKind = z.infer<typeof TaskKind>
 
 export const PlannedTask = z.object({
@@ -33,14 +35,16 @@ export const PlannedTask = z.object({
   brief: z.string().min(1).max(20_000),
   /** Keys of tasks that must be done and merged first. */
   needs: z.array(z.string()).default([]),
-  /** Globs of the files the task may change. */
-  footprint: z.array(z.string()).min(1),
+  /** Globs of the files the task may change; empty only where it changes none (`act`). */
+  footprint: z.array(z.string()).default([]),
   checks: z.array(Check).default([]),
   overlay: z.array(OverlayFile).default([]),
   /** The agent profile to prefer; null lets the dispatcher choose. */
   agent: z.string().nullable().default(null),
   /** Secrets that its runs are given, each only once the owner agreed. */
   credentials: z.array(PlannedCredential).max(20).default([]),
+  /** For kind `act`, and only there: what it reaches and changes outside, and how that is seen and taken back. */
+  act: Act.optional(),
 })
 export type PlannedTask = z.infer<typeof PlannedTask>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Probe } from './act.ts'
 import { Check, OverlayFile } from './plan.ts'
 
 /** What was promised before the work: it comes from the plan and the base, never from the worker's tree. */
@@ -9,6 +10,8 @@ export const Contract = z.object({
   sharedPaths: z.array(z.string()),
   /** Globs that may not be changed, even inside the footprint. */
   offLimits: z.array(z.string()).optional(),
+  /** Of an act: how the daemon looks from outside. */
+  probes: z.array(Probe).optional(),
 })
 export type Contract = z.infer<typeof Contract>
 
@@ -83,11 +86,13 @@ export const Proof = z.object({
   commit: z.string(),
   tree: z.string(),
   results: z.array(CheckResult),
+  /** Of an act: what its probes said before the first run. */
+  before: z.array(CheckResult).nullish(),
   setup: SetupFailure.nullable(),
   guards: z.array(GuardFinding),
   review: Review.nullable(),
   passed: z.boolean(),
-  /** How it was isolated: `bubblewrap`, `none` … */
+  /** How it was isolated: `bubblewrap`, `none` …; `outside`: the daemon's own probes. */
   sandbox: z.string(),
   createdAt: z.int(),
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Moves } from './moves.ts'
+import { CheckResult } from './proof.ts'
 import { RunPurpose } from './task.ts'
 
 /** waiting: for an answer of the owner's, its process may or may not be alive. */
@@ -56,6 +57,8 @@ export const Run = z.object({
   /** Prompts sent and answered, so that a resumed run does not ask twice. */
   turns: z.int(),
   commit: z.string().nullable(),
+  /** Of an act: what its probes said before this run. */
+  before: z.array(CheckResult).nullish(),
   usage: Usage,
   startedAt: z.int(),
   endedAt: z.int().nullable(),

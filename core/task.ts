@@ -10,7 +10,8 @@ export type TaskState = z.infer<typeof TaskState>
 export const TASK_MOVES = {
   ready: ['running', 'blocked', 'cancelled'],
   running: ['ready', 'proving', 'blocked', 'failed', 'cancelled'],
-  proving: ['ready', 'landing', 'blocked', 'failed', 'cancelled'],
+  // An act has no commit that could land: its proof ends it.
+  proving: ['ready', 'landing', 'done', 'blocked', 'failed', 'cancelled'],
   landing: ['ready', 'done', 'blocked', 'failed', 'cancelled'],
   blocked: ['ready', 'landing', 'proving', 'failed', 'cancelled'],
   done: [],

@@ -20,6 +20,8 @@ export interface AddGoalDeps {
   config: Pick<Config, 'goals' | 'credentials'>
   /** Every agent there is a profile for, installed or not. */
   knownAgents(): readonly string[]
+  /** Folders of this machine that no run may write in. */
+  foldersForbidden?: readonly string[]
 }
 
 /**
@@ -41,6 +43,7 @@ export function createAddGoal(deps: AddGoalDeps) {
         files: null,
         agents: [...deps.knownAgents()],
         credentials: Object.keys(config.credentials),
+        foldersForbidden: deps.foldersForbidden ?? [],
       })
       if (reasons.length > 0) throw new Fault('plan_invalid', reasons.join(' '), { details: { reasons } })
     }

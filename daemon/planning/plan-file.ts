@@ -7,6 +7,7 @@
  */
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { Act, ActCredential, ActEffect, ActHost, PROBES } from '../../core/act.ts'
 import { type Complaint, explainIssues } from '../../core/explain.ts'
 import { Fault } from '../../core/fault.ts'
 import { Check, OverlayFile, PlanDraft, PlannedTask } from '../../core/plan.ts'
@@ -34,6 +35,25 @@ const FileCheck = z
     message: 'say either timeout or timeoutSeconds',
   })
 
+const { port, http, unit, ssh } = PROBES
+const FileAct = z.strictObject({
+  ...Act.shape,
+  hosts: z.array(z.strictObject(ActHost.shape)).max(20).default([]),
+  effects: z.array(z.strictObject(ActEffect.shape)).max(60).default([]),
+  credentials: z.array(z.strictObject(ActCredential.shape)).max(20).default([]),
+  probes: z
+    .array(
+      z.discriminatedUnion('probe', [
+        z.strictObject(port.shape),
+        z.strictObject(http.shape),
+        z.strictObject(unit.shape),
+        z.strictObject(ssh.shape),
+      ]),
+    )
+    .max(60)
+    .default([]),
+})
+
 const PlanFile = z.strictObject({
   ...PlanDraft.shape,
   checks: z.array(FileCheck).default([]),
@@ -43,6 +63,7 @@ const PlanFile = z.strictObject({
         ...PlannedTask.shape,
         checks: z.array(FileCheck).default([]),
         overlay: z.array(z.strictObject(OverlayFile.shape)).default([]),
+        act: FileAct.optional(),
       }),
     )
     .min(1)

@@ -33,6 +33,8 @@ export interface PlanGoalDeps {
     signal: AbortSignal,
   ): Promise<{ reasons: string[]; lines: string[] }>
   agents(): readonly string[]
+  /** Folders of this machine that no run may write in. */
+  foldersForbidden?: readonly string[]
 }
 
 export interface DraftRequest {
@@ -107,6 +109,7 @@ export function createPlanGoal(deps: PlanGoalDeps) {
       footprintForbidden: offLimits,
       credentials: deps.credentials,
       finished: finished.map((task) => task.spec.key),
+      foldersForbidden: deps.foldersForbidden ?? [],
     })
     const onBase =
       reasons.length === 0

@@ -11,8 +11,9 @@ import { isReference, REFERENCE_WORDS } from '../../core/secret-reference.ts'
 import { isVacuous } from '../proof/vacuous.ts'
 import { findOverlap, globsMeet, isGlob } from './footprint.ts'
 import { findCycle, findSideBySide } from './order.ts'
+import { type ActFacts, vetAct, vetActsSideBySide, vetOnlyActs } from './vet-act.ts'
 
-export interface PlanFacts {
+export interface PlanFacts extends ActFacts {
   /** Paths at the base commit; null where they are not known. */
   files: readonly string[] | null
   /** Names of the agent profiles that can be used. */
@@ -43,6 +44,8 @@ export function vetPlan(whole: PlanDraft, facts: PlanFacts): string[] {
     ...draft.sharedPaths.flatMap((path) => vetPath(path, 'sharedPaths')),
     ...draft.tasks.flatMap((task) => vetTask(task, draft, facts)),
     ...vetSideBySide(draft, facts),
+    ...vetActsSideBySide(draft),
+    ...vetOnlyActs(draft),
   ]
   const left = reasons.length - REASONS_MAX
   return left > 0 ? [...reasons.slice(0, REASONS_MAX), `There are ${left} more reasons of this kind.`] : reasons
@@ -69,8 +72,11 @@ function vetGoalChecks({ checks }: PlanDraft): string[] {
 
 function vetTask(task: PlannedTask, draft: PlanDraft, facts: PlanFacts): string[] {
   const who = `Task "${task.key}"`
+  if (task.kind === 'act') return [...vetAct(task, facts), ...vetAgent(task, who, facts)]
   return [
+    ...vetAct(task, facts),
     ...vetTaskChecks(task, who),
+    ...vetHasFootprint(task, who),
     ...task.footprint.flatMap((glob) => vetFootprint(glob, task, draft, facts)),
     ...task.overlay.flatMap((file) => vetOverlay(file.path, who, facts)),
     ...vetReport(task, who),
@@ -115,6 +121,10 @@ function vetCheck(check: Check, who: string): string[] {
   return [
     `${who} has a check "${check.name}" (\`${brief(check.command)}\`) that passes whatever was done; it proves nothing.`,
   ]
+}
+
+function vetHasFootprint({ footprint }: PlannedTask, who: string): string[] {
+  return footprint.length > 0 ? [] : [`${who} has no footprint: list the files that it may change.`]
 }
 
 function vetFootprint(glob: string, task: PlannedTask, draft: PlanDraft, facts: PlanFacts): string[] {

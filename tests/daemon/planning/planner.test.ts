@@ -24,6 +24,7 @@ const wire = {
       checks: [check],
       overlay: [{ path: 'tests/a.test.ts', content: 'x' }],
       agent: null,
+      act: null,
     },
   ],
   sharedPaths: [],
