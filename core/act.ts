@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { isReference, REFERENCE_WORDS } from './secret-reference.ts'
 
 /**
  * What a task of kind `act` may change outside its worktree, said before it starts: hosts it may reach, effects
@@ -7,11 +8,8 @@ import { z } from 'zod'
  * whether it was done. What is not declared here the run cannot reach.
  */
 
-/** Where a secret is kept, never the secret: `env:NAME`, `file:/path`. */
-export const SecretRef = z
-  .string()
-  .max(1000)
-  .regex(/^(env|file|keyring|systemd):[^\s:][^\n\r\0]*$/, 'where the secret is: env:NAME or file:/path')
+/** Where a secret is kept, never the secret. */
+export const SecretRef = z.string().max(1000).refine(isReference, `say where the secret lies: ${REFERENCE_WORDS}`)
 export type SecretRef = z.infer<typeof SecretRef>
 
 /** A machine reached over ssh. */

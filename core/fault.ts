@@ -56,6 +56,8 @@ export const FAULTS = {
   run_overrun: 'final',
   session_lost: 'final',
   sandbox_unavailable: 'final',
+  // work outside a worktree
+  act_not_ready: 'final',
   // brain and providers
   brain_missing: 'final',
   brain_answer_invalid: 'retry',

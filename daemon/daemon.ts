@@ -270,6 +270,8 @@ export async function createDaemon({
     inbox,
     registry,
     verify: proving.verify,
+    acts: proving.acts,
+    foldersForbidden: proving.foldersForbidden,
     worktreeOf,
     knownAgents: agents.knownNames,
   })

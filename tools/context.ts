@@ -56,7 +56,16 @@ export interface GoalsForTools {
   reject(goalOrTask: string, comment: string, by: string): Promise<void>
   take(task: string, by: string): Promise<{ worktree: string }>
   give(task: string, by: string): Promise<void>
-  undo(goal: string, by: string): Promise<{ branch: string; commit: string }>
+  undo(
+    goal: string,
+    by: string,
+  ): Promise<{
+    branch: string | null
+    commit: string | null
+    ask: number | null
+    steps: string | null
+    note: string | null
+  }>
   report(goal: string): Promise<{ file: string; markdown: string }>
 }
 

@@ -1,3 +1,4 @@
+import { effectStateWords, effectWords, isOutstanding } from '../../core/act-words.ts'
 import type { GoalSummary, GoalView } from '../../daemon/goals/views.ts'
 import { board, statusStyle } from '../board.ts'
 import type { Client } from '../client.ts'
@@ -54,6 +55,7 @@ export async function show(surface: Surface, name: string): Promise<void> {
   for (const reason of view.plan?.reasons ?? []) fact('', reason)
   const landed = view.landings.filter((landing) => landing.state === 'landed' && landing.taskId === null).at(-1)
   if (landed) fact('landed', `${landed.branch} at ${(landed.merged ?? landed.commit).slice(0, 10)}`)
+  for (const effect of view.effects) fact('outside', `${effectWords(effect.spec)} (${effectStateWords(effect)})`)
   if (goal.reportFile) fact('report', goal.reportFile)
   if (goal.quarantine) surface.print(surface.paint('red', manyLines(goal.quarantine)))
 }
@@ -82,13 +84,24 @@ export async function move(surface: Surface, verb: 'pause' | 'resume' | 'cancel'
   ).json()) as GoalView
   if (surface.isJson) return surface.printJson(view)
   surface.print(`#${view.goal.number} is ${view.goal.state}: ${clip(oneLine(view.words), 100)}`)
+  const left = view.effects.filter(isOutstanding)
+  if (verb !== 'cancel' || left.length === 0) return
+  surface.print('Outside the repository this may be there:')
+  for (const effect of left) surface.print(`  ${oneLine(effectWords(effect.spec))} (${effectStateWords(effect)})`)
+  surface.print(`How to take it back: claw undo ${view.goal.number}`)
 }
 
 export async function undo(surface: Surface, name: string): Promise<void> {
   const client = await connect(surface, { start: true })
   const undone = await (await client.v1.goals[':goal'].undo.$post({ param: { goal: name }, json: {} })).json()
   if (surface.isJson) return surface.printJson(undone)
-  surface.print(`${undone.branch} is back to what it was, by a new commit ${undone.commit.slice(0, 10)}`)
+  if (undone.branch !== null)
+    surface.print(`${undone.branch} is back to what it was, by a new commit ${undone.commit?.slice(0, 10)}`)
+  if (undone.note !== null) surface.print(surface.paint('yellow', oneLine(undone.note)))
+  if (undone.ask === null) return
+  surface.print('Outside the repository these steps take it back, in this order:\n')
+  surface.print(manyLines(undone.steps ?? ''))
+  surface.print(`\nNothing of it has been run. To run them: claw answer ${undone.ask} yes`)
 }
 
 export async function report(surface: Surface, name: string): Promise<void> {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { PermissionRequest } from './agent.ts'
+import { goesToDeclaredHosts } from './declared-hosts.ts'
 import { splitCommands } from './shell-words.ts'
 
 /** How much an agent may do without the owner. */
@@ -23,6 +24,8 @@ export interface PermissionPolicy {
   allowCommands: readonly string[]
   /** The commands of the task's own checks, as whole lines: the daemon will run them anyway. */
   checkCommands: readonly string[]
+  /** Hosts that the task declares and the owner agreed to, as `ssh NAME` calls them. */
+  hosts?: readonly string[]
   /** MCP servers of Claw's own, whose tools decide for themselves. */
   ownMcpServers: readonly string[]
 }
@@ -117,6 +120,8 @@ function decideCommand({ command }: PermissionRequest, policy: PermissionPolicy)
   if (policy.level === 'edit+commands' && policy.isConfined) {
     const outward = OUTWARD.exec(command)
     if (!outward) return allow('the sandbox keeps its effects inside')
+    const isInside = (words: readonly string[]) => !OUTWARD.test(words.join(' '))
+    if (goesToDeclaredHosts(command, policy.hosts ?? [], isInside)) return allow('hosts that this task declares')
     return ask(`\`${outward[0].trim()}\` may reach beyond the sandbox`)
   }
   const commands = splitCommands(command)

@@ -1,7 +1,12 @@
+import { realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SECOND } from '../../core/clock.ts'
 import type { Goal } from '../../core/goal.ts'
 import { createRepositoryFacts } from '../memory/repository-facts.ts'
+import type { Acts } from '../acts/acts.ts'
+import { createActs } from '../acts/create-acts.ts'
+import { forbiddenFolders } from '../acts/forbidden-folders.ts'
 import { createLimiter } from '../orchestrator/limiter.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import { createVerifier, type Verifier } from '../proof/verify.ts'
@@ -20,6 +25,10 @@ export interface Proving {
   dependencies: DependencyCache
   verifier: Verifier
   verify: Verify
+  /** Work outside a worktree: its probes, its place, its undo steps. */
+  acts: Acts
+  /** Folders of this machine that no run may write in. */
+  foldersForbidden: string[]
   /** Checks side by side are limited, whoever asked for them. */
   limited: ReturnType<typeof createLimiter>
   /** The owner's own checkout of a goal's repository, where there is one: set-up may copy files from it. */
@@ -29,7 +38,7 @@ export interface Proving {
 }
 
 export function createProving(
-  { config, paths, world, host, store, inbox, redactor, memory }: Ground,
+  { config, paths, world, host, store, inbox, secrets, redactor, memory, table }: Ground,
   { sandbox, shell }: Machine,
   parts: AsyncDisposableStack,
 ): Proving {
@@ -58,6 +67,21 @@ export function createProving(
     shell,
     flaky: known.flaky,
   })
+  const foldersForbidden = forbiddenFolders({ clawHome: paths.home, ownerHome: host.ownerHome })
+  const acts = createActs({
+    world,
+    table,
+    secrets,
+    redact: redactor.text,
+    sandbox,
+    path: host.path,
+    node: host.node,
+    ownerHome: host.ownerHome,
+    clawHome: paths.home,
+    dir: realpathSync(tmpdir()),
+    outputDir: paths.outputsDir,
+    foldersForbidden,
+  })
   const limited = createLimiter(config.checks.parallelMax)
   const ownerCheckout = async (goal: Goal) => (await getRepository(store.db, goal.repositoryId)).path
   const askHost = createAskHost({
@@ -71,6 +95,8 @@ export function createProving(
     dependencies,
     verifier,
     limited,
+    acts,
+    foldersForbidden,
     ownerCheckout,
     askHost,
     verify: ({ goal, ...input }, signal) =>

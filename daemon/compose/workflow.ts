@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { SECOND } from '../../core/clock.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { RunId } from '../../core/run.ts'
+import { filesHere } from '../acts/create-acts.ts'
+import { createUndoEffects } from '../acts/undo-effects.ts'
 import type { RunVerdict } from '../agents/agent.ts'
 import { decidePermission, fingerprint } from '../agents/broker.ts'
 import { hostOf } from '../agents/prepare-run.ts'
@@ -28,7 +30,7 @@ import { surveyToMarkdown } from '../planning/survey-markdown.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
 import { createProveRun } from '../proof/prove-run.ts'
 import { renderReport } from '../reports/report.ts'
-import { createWriteReport } from '../reports/write-report.ts'
+import { createRewriteReport, createWriteReport } from '../reports/write-report.ts'
 import { createAskPermission } from '../runs/ask-permission.ts'
 import { createPrepareWorkplace } from '../runs/prepare-workplace.ts'
 import { createRunTask, type RunTaskDeps } from '../runs/run-task.ts'
@@ -65,7 +67,7 @@ export function defineWorkflow(
 ): void {
   const { config, live, paths, world, host, store, queue, gateway, registry } = ground
   const { agents } = machine
-  const { desk, verifier, verify, limited, ownerCheckout, askHost } = proving
+  const { desk, verifier, verify, limited, ownerCheckout, askHost, acts, foldersForbidden } = proving
   const attempts = { softFailuresMax: config.runs.softFailuresMax }
 
   const budget: Budget = {
@@ -143,6 +145,7 @@ export function defineWorkflow(
       }),
     agents: agents.knownNames,
     credentials: Object.keys(config.credentials),
+    foldersForbidden,
   })
   const runTask = createRunTask({
     ...runParts(ground, machine, proving, more),
@@ -159,6 +162,7 @@ export function defineWorkflow(
       named: config.credentials,
       forbidden: (reference) => whyForbidden(reference, ground),
     }).forRun,
+    acts,
     baseline: ({ goal, ...input }, signal) =>
       limited(signal, async () => {
         const checkout = await ownerCheckout(goal)
@@ -184,6 +188,7 @@ export function defineWorkflow(
     world,
     desk,
     verify,
+    acts,
     review: ({ task, goal, ...input }, signal) =>
       thinking.reviewer.review({ goalId: goal.id, goalText: goal.text, task: task.spec, ...input }, signal),
     attempts,
@@ -198,19 +203,20 @@ export function defineWorkflow(
       checkoutOf: ownerCheckout,
     }),
   })
-  const report = createWriteReport({
+  const reporting = {
     store,
     queue,
     world,
     dir: paths.reportsDir,
     render: renderReport,
     redact: ground.redactor.text,
-    cost: async (of) => {
+    cost: async (of: Parameters<typeof findGoalCost>[1]) => {
       await gateway.flush()
       return findGoalCost(store.db, of, budget)
     },
-    onEnded: more.onGoalEnded,
-  })
+  }
+  const report = createWriteReport({ ...reporting, onEnded: more.onGoalEnded })
+  const undoEffects = createUndoEffects({ store, world, acts, onUndone: createRewriteReport(reporting) })
   const tidy = createTidyTask({ store, desk, registry, runsDir: paths.runsDir, log: world.log })
 
   const learn = createLearn({
@@ -245,6 +251,7 @@ export function defineWorkflow(
   job('report', report)
   job('tidy', tidy)
   job('learn', learn, 1)
+  job('undo', undoEffects)
 }
 
 /** What a run gets: its agent and model, its workplace, its tools, and who decides what it may do. */
@@ -309,7 +316,12 @@ function runParts(
             level: config.agents.permissions,
             isConfined: sandbox.name !== 'none',
             worktree,
-            ownFolders: [join(paths.runsDir, task.id, 'home'), join(paths.runsDir, task.id, 'tmp')],
+            ownFolders: [
+              join(paths.runsDir, task.id, 'home'),
+              join(paths.runsDir, task.id, 'tmp'),
+              ...filesHere(task.spec.act),
+            ],
+            hosts: task.spec.act?.hosts.map(({ name }) => name) ?? [],
             allowCommands: config.agents.allowCommands,
             checkCommands: task.spec.checks.map((check) => check.command),
             ownMcpServers: ['claw'],

@@ -3,6 +3,7 @@ import { Autonomy, GoalSource, Land } from '../../core/goal.ts'
 import { PermissionProfile } from '../../core/permission.ts'
 import { PlanDraft } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
+import type { Undone } from './undo.ts'
 import type { GoalSummary, GoalView, ReviewView, TaskView } from './views.ts'
 
 /** What an owner says to add a goal. Everything but the text has a default. */
@@ -64,7 +65,10 @@ export interface Goals {
   give(task: string, by: string): Promise<void>
   /** Runs the checks of a task's latest proof again on the same commit. Nothing is stored but an event. */
   reprove(task: string): Promise<{ recorded: Proof; again: Pick<Proof, 'results' | 'passed' | 'tree'> }>
-  /** Reverts what the goal landed on its target, as a new verified commit. */
-  undo(goal: string, by: string): Promise<{ branch: string; commit: string }>
+  /**
+   * Reverts what the goal landed on its target, as a new verified commit. What it changed outside is listed in an
+   * ask, and taken back once that is answered.
+   */
+  undo(goal: string, by: string): Promise<Undone>
   report(goal: string): Promise<{ file: string; markdown: string }>
 }

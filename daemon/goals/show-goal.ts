@@ -3,6 +3,7 @@ import type { Goal } from '../../core/goal.ts'
 import type { Task } from '../../core/task.ts'
 import { taskLabel } from '../../core/task.ts'
 import { gather, type Snapshot } from '../orchestrator/snapshot.ts'
+import { listEffects } from '../store/effect-rows.ts'
 import { listProofs } from '../store/rows.ts'
 import type { Db } from '../store/tables.ts'
 import { goalNamed } from './names.ts'
@@ -29,6 +30,7 @@ export async function view(db: Db, now: number, goal: Goal): Promise<GoalView> {
     landings: snapshot.landings,
     proofs,
     asks: snapshot.asks,
+    effects: await listEffects(db, { goalId: goal.id }),
     usage,
   }
 }

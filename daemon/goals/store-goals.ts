@@ -4,6 +4,7 @@ import { type Goal, isGoalEnded } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { Proof } from '../../core/proof.ts'
 import { isTaskEnded, type Task, taskLabel } from '../../core/task.ts'
+import type { Acts } from '../acts/acts.ts'
 import { mootAsk } from '../inbox/ask.ts'
 import type { Inbox } from '../inbox/inbox.ts'
 import { dropGoal, wakeJobs } from '../orchestrator/carry-out.ts'
@@ -40,6 +41,7 @@ export interface StoreGoalsDeps extends AddGoalDeps {
   inbox: Inbox
   registry: RunRegistry
   verify: Verify
+  acts: Pick<Acts, 'probe'>
   /** Where a task's worktree goes when the owner takes it before any run had one. */
   worktreeOf(label: string, taskId: string): string
 }
@@ -170,6 +172,12 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       const { task, goal } = await taskNamed(store.db, name)
       const label = taskLabel(goal.number, task.number)
       assertOpen(goal)
+      if (task.spec.act)
+        throw new Fault(
+          'move_refused',
+          `Task ${label} works outside a worktree, with credentials of its own; there is nothing to take over`,
+          { hint: `Tell its agent (claw steer ${label} …), or cancel the goal and use the undo list.` },
+        )
       if (task.state === 'proving' || task.state === 'landing' || isTaskEnded(task.state)) {
         throw new Fault('move_refused', `Task ${label} is ${task.state} and cannot be taken over`, {
           hint: isTaskEnded(task.state)
@@ -273,6 +281,12 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
       const label = taskLabel(goal.number, task.number)
       const recorded = (await listProofs(store.db, { taskId: task.id })).findLast((proof) => proof.kind === 'task')
       if (!recorded) throw new Fault('proof_not_found', `Task ${label} has no proof yet; it is ${task.state}`)
+      if (task.spec.act) {
+        const looking = { task, goal, isAfterWork: false, tag: `${recorded.id}/again` }
+        const results = await deps.acts.probe(looking, new AbortController().signal)
+        const passed = results.length > 0 && results.every((result) => result.passed)
+        return { recorded, again: { results, tree: recorded.tree, passed } }
+      }
       const repository = await desk.get(goal.repositoryId)
       const again = await deps.verify(
         {
@@ -355,7 +369,11 @@ export function createStoreGoals(deps: StoreGoalsDeps): Goals {
     const repository = await desk.get(goal.repositoryId)
     const head = (await repository.find(`refs/heads/${goal.branch}`)) ?? null
     const asks = (await listAsks(store.db, { goalId: goal.id, state: 'open' })).filter((ask) =>
-      ask.choices.some((choice) => choice.id === 'accept' || (choice.id === 'yes' && ask.kind === 'plan-approval')),
+      ask.choices.some(
+        (choice) =>
+          choice.id === 'accept' ||
+          (choice.id === 'yes' && (ask.kind === 'plan-approval' || ask.kind === 'act-approval')),
+      ),
     )
     const proof: Proof | null =
       (await listProofs(store.db, { goalId: goal.id })).findLast((other) => other.commit === head) ?? null

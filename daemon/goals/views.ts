@@ -1,3 +1,4 @@
+import type { EffectRow } from '../../core/act.ts'
 import type { Ask } from '../../core/ask.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
@@ -47,6 +48,8 @@ export interface GoalView extends GoalSummary {
   landings: Landing[]
   proofs: Proof[]
   asks: Ask[]
+  /** What its acts may have changed outside the repository, with how it is taken back. */
+  effects: EffectRow[]
   usage: { inputTokens: number; cachedTokens: number; outputTokens: number; usd: number | null }
 }
 

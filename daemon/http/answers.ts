@@ -1,6 +1,7 @@
 /** What the routes answer, as schemas: for the served description. The annotations hold them to the real types. */
 import { z } from 'zod'
 import type { BackupMade } from '../../config/backup-file.ts'
+import { EffectRow } from '../../core/act.ts'
 import { Ask } from '../../core/ask.ts'
 import type { Finding } from '../../core/finding.ts'
 import { Goal } from '../../core/goal.ts'
@@ -9,6 +10,7 @@ import { Plan } from '../../core/plan.ts'
 import { CheckResult, Proof } from '../../core/proof.ts'
 import { Run } from '../../core/run.ts'
 import { Task } from '../../core/task.ts'
+import type { Undone } from '../goals/undo.ts'
 import type { GoalSummary, GoalView, ReviewView, TaskView } from '../goals/views.ts'
 import type { Health } from '../health.ts'
 import type { OwnerToken } from '../mcp/tokens.ts'
@@ -75,6 +77,7 @@ export const GoalViewSchema: z.ZodType<GoalView> = z.object({
   landings: z.array(Landing),
   proofs: z.array(Proof),
   asks: z.array(Ask),
+  effects: z.array(EffectRow),
   usage: z.object({
     inputTokens: z.int(),
     cachedTokens: z.int(),
@@ -143,7 +146,13 @@ export const EventPageSchema = z.object({
 })
 export const SteeredSchema = z.object({ passedTo: z.enum(['planner', 'run', 'next-run']) })
 export const TakenSchema = z.object({ worktree: z.string() })
-export const UndoneSchema = z.object({ branch: z.string(), commit: z.string() })
+export const UndoneSchema: z.ZodType<Undone> = z.object({
+  branch: z.string().nullable(),
+  commit: z.string().nullable(),
+  ask: z.int().nullable().describe('Holds the steps outside the repository; they are run once it is answered yes.'),
+  steps: z.string().nullable().describe('These steps, in their order, as Markdown.'),
+  note: z.string().nullable().describe('Why the branch was left as it is.'),
+})
 export const ReportSchema = z.object({ file: z.string(), markdown: z.string() })
 export const ReproofSchema = z.object({
   recorded: Proof,

@@ -140,7 +140,7 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     answer: GoalViewSchema,
   },
   'POST /v1/goals/{goal}/undo': {
-    summary: 'Reverts what the goal landed, as a new verified commit.',
+    summary: 'Reverts what the goal landed, as a new verified commit; asks about what it changed outside.',
     body: EmptyBody,
     answer: UndoneSchema,
   },

@@ -55,6 +55,7 @@ export const STATUS = {
   run_overrun: 500,
   session_lost: 502,
   sandbox_unavailable: 503,
+  act_not_ready: 422,
   brain_missing: 422,
   brain_answer_invalid: 502,
   provider_refused: 502,

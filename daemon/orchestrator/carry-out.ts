@@ -4,6 +4,7 @@ import type { PlannedTask } from '../../core/plan.ts'
 import type { RunId } from '../../core/run.ts'
 import { isTaskEnded, type Task, taskLabel } from '../../core/task.ts'
 import { mootAsk, openAsk } from '../inbox/ask.ts'
+import { listEffects, moveEffect } from '../store/effect-rows.ts'
 import { setLimitFactor } from '../store/ledger-rows.ts'
 import type { Queue } from '../store/queue.ts'
 import {
@@ -27,6 +28,7 @@ import {
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
 import type { Decision } from './decide.ts'
+import { effectsToUndo } from './decide-acts.ts'
 import { send } from './jobs.ts'
 import type { StopReason } from './run-registry.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -125,6 +127,11 @@ export async function carryOut(tx: Tx, queue: Queue, decision: Decision, snapsho
       return []
     case 'drop-goal':
       return dropGoal(tx, queue, now, snapshot.goal.id, decision.outcome)
+    case 'undo-effects':
+      for (const effect of effectsToUndo(await listEffects(tx, { goalId: goal.id }), snapshot.tasks))
+        if (effect.spec.undo !== null && effect.state !== 'undoing') await moveEffect(tx, now, effect, 'undoing')
+      await send(queue, tx, 'undo', goal.id)
+      return []
     case 'unquarantine':
       await updateGoal(tx, goal.id, { quarantine: null })
       await wakeJobs(tx, queue, snapshot)

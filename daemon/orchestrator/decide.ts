@@ -5,12 +5,14 @@
  * nothing comes back. Nothing here reads a clock, a database or a process. What takes long (planning,
  * runs, proofs, landings) is a job that ends by changing rows and asking for another `advance`.
  */
+import { describeAct } from '../../core/act-words.ts'
 import type { Ask, AskId, AskKind, Choice } from '../../core/ask.ts'
 import { MINUTE } from '../../core/clock.ts'
 import type { GoalLimits } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
 import type { Plan, PlanDraft, PlanId } from '../../core/plan.ts'
 import { isTaskEnded, type NextRun, type Task, type TaskId, taskLabel } from '../../core/task.ts'
+import { actsFingerprint, askForActs, decideUndo, isActApproved, refuseActs } from './decide-acts.ts'
 import { reachedLimits } from './goal-limit.ts'
 import { type Snapshot, workedMs } from './snapshot.ts'
 
@@ -41,6 +43,7 @@ export type Decision = (
   | { do: 'land-goal' }
   | { do: 'report'; met: boolean; outcome: string }
   | { do: 'drop-goal'; outcome: string }
+  | { do: 'undo-effects' }
   | { do: 'unquarantine' }
   | { do: 'moot'; askId: AskId }
   | { do: 'nothing' }
@@ -59,6 +62,8 @@ const SETTLED_BY_RUN: ReadonlySet<AskKind> = new Set(['permission', 'credential'
 
 export function decide(snapshot: Snapshot): Decision[] {
   const { goal } = snapshot
+  const undo = decideUndo(snapshot.asks)
+  if (undo.length > 0) return undo
   if (goal.state !== 'open') return []
   const answered = snapshot.asks.filter(
     (ask) => ask.state === 'answered' && ask.settledAt === null && !SETTLED_BY_RUN.has(ask.kind),
@@ -196,6 +201,7 @@ function decideProposed(plan: Plan, snapshot: Snapshot): Decision[] {
       ask: {
         kind: 'plan-approval',
         taskId: null,
+        ...fingerprintOf(draft),
         question: `Carry out this plan of ${count(draft.tasks.length, 'task')} for goal #${goal.number}?`,
         detail: [describePlan(plan), ...estimateOf(snapshot)].join('\n\n'),
         choices: [
@@ -207,6 +213,12 @@ function decideProposed(plan: Plan, snapshot: Snapshot): Decision[] {
       },
     },
   ]
+}
+
+/** Who agrees to the plan agrees to what it does outside: it is shown with all of it. */
+function fingerprintOf({ tasks }: PlanDraft): { fingerprint?: string } {
+  const fingerprint = actsFingerprint(tasks)
+  return fingerprint === null ? {} : { fingerprint }
 }
 
 function estimateOf({ money }: Snapshot): string[] {
@@ -223,6 +235,7 @@ export function describePlan(plan: Plan): string {
       (check) =>
         `   - ${check.kind === 'fails-before' ? 'must come to pass' : 'must still pass'}: \`${check.command}\``,
     )
+    if (task.act) return `${index + 1}. ${describeAct(`${task.title}${needs}, outside the repository`, task.act)}`
     return [
       `${index + 1}. **${task.title}**${needs}, may change ${task.footprint.map((glob) => `\`${glob}\``).join(', ')}`,
       ...checks,
@@ -332,6 +345,8 @@ function decideAnswer(ask: Ask, snapshot: Snapshot): Decision[] {
           settles,
         },
       ]
+    case 'act-approval':
+      return choice === 'yes' ? [{ do: 'nothing', settles }] : refuseActs(ask, snapshot.tasks)
     case 'land-approval':
       if (choice === 'accept') return [{ do: 'land-goal', settles }]
       if (choice === 'branch') return [{ do: 'land-as-branch', settles }]
@@ -421,10 +436,12 @@ function decideWork(snapshot: Snapshot): Decision[] {
         as: 'cancelled',
         reason: `it needs ${label}, which ${gone.state === 'failed' ? 'failed' : 'was cancelled'}`,
       })
-    } else if (needs.every((need) => need?.state === 'done')) {
+    } else if (needs.every((need) => need?.state === 'done') && isActApproved(task, snapshot, plan)) {
       decisions.push({ do: 'make-ready', taskId: task.id, next: task.next, forgiven: false })
     }
   }
+  const ask = askForActs(tasks, snapshot, plan)
+  if (ask) decisions.push({ do: 'ask', ask })
   if (decisions.length > 0) return decisions
   // A new plan is on its way, and with it perhaps new tasks.
   if (latest(snapshot) !== plan) return []
@@ -494,6 +511,12 @@ function decideEnd(tasks: readonly Task[], snapshot: Snapshot): Decision[] {
   const { goal } = snapshot
   const done = tasks.filter((task) => task.state === 'done')
   if (done.length === 0) return [{ do: 'report', met: false, outcome: 'no task was done' }]
+  // What was done outside has nothing that could land.
+  if (done.every((task) => task.spec.kind === 'act')) {
+    const met = done.length === tasks.length
+    const what = `${met ? count(done.length, 'task') : `${done.length} of ${count(tasks.length, 'task')}`} done`
+    return [{ do: 'report', met, outcome: `${what}${met ? ' and proven' : ''}, outside the repository` }]
+  }
   const landing = goalLanding(snapshot.landings)
   if (landing?.state === 'landed') {
     const met = done.length === tasks.length

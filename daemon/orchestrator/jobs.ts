@@ -22,6 +22,8 @@ export interface JobKeys {
   report: GoalId
   /** What a goal that has ended taught, into the notes. */
   learn: GoalId
+  /** Takes back what the acts of a goal changed outside, once the owner said so. */
+  undo: GoalId
   /** Takes away what a task that has ended leaves behind. */
   tidy: TaskId
   /** The firings of a schedule that are due, one after the other. */

@@ -3,6 +3,8 @@
  * the functions here say what each needs. A file with a line `---` is a system part and a prompt.
  */
 import { readFileSync } from 'node:fs'
+import type { Act } from '../../core/act.ts'
+import { addressWords, effectWords, probeWords, undoStepWords } from '../../core/act-words.ts'
 import type { Check, PlannedTask } from '../../core/plan.ts'
 import type { CheckResult, Contract, GuardFinding } from '../../core/proof.ts'
 import { asData } from './data.ts'
@@ -25,6 +27,15 @@ export interface StartTask extends TaskValues {
   goalText: string
   /** A fresh session on work that was begun: what went wrong, with the real output. */
   feedback: string | null
+}
+
+export interface StartAct {
+  label: string
+  task: PlannedTask
+  act: Act
+  goalText: string
+  /** What was tried, seen and said before: real output, and the owner's words. */
+  earlier: string | null
 }
 
 export interface ContinueTask {
@@ -101,6 +112,7 @@ export function loadPrompts() {
     })
   }
   const start = one('start-task')
+  const act = one('start-act')
   const continued = one('continue-task')
   const resume = one('resume-task')
   const reconcile = one('reconcile')
@@ -129,6 +141,28 @@ export function loadPrompts() {
         earlier: feedback
           ? `## What was tried before\n\nThe working directory holds earlier work on this task. Keep what is good.\n\n${output(feedback)}`
           : '',
+      }),
+
+    startAct: ({ label, task, act: declared, goalText, earlier }: StartAct): string =>
+      act({
+        label,
+        title: task.title,
+        goal: goalText,
+        brief: task.brief,
+        hosts: headed(
+          'Machines:',
+          declared.hosts.map((host) => `\`${host.name}\` (${addressWords(host)})`),
+        ),
+        effects: headed(
+          'Effects:',
+          declared.effects.map((effect) => `${effectWords(effect)}. Undo: ${undoStepWords(effect, undefined)}`),
+        ),
+        credentials: headed(
+          'Secrets, as variables of your environment:',
+          declared.credentials.map(({ name, why }) => `\`${name}\`: ${why}`),
+        ),
+        probes: bullets(declared.probes.map((probe) => `${probe.name}: ${probeWords(probe)}`)),
+        earlier: earlier ? `## What was before\n\n${output(earlier)}` : '',
       }),
 
     continueTask: ({ label, feedback, attemptsLeft }: ContinueTask): string =>
@@ -209,6 +243,10 @@ export function loadPrompts() {
 
 function bullets(lines: readonly string[]): string {
   return lines.map((line) => `- ${line}`).join('\n')
+}
+
+function headed(head: string, lines: readonly string[]): string {
+  return lines.length > 0 ? `${head}\n\n${bullets(lines)}` : ''
 }
 
 function code(text: string): string {

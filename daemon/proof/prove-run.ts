@@ -5,6 +5,7 @@ import type { CheckResult, Contract, GuardFinding, Proof, Review } from '../../c
 import type { Run, RunId } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
+import type { Acts } from '../acts/acts.ts'
 import { openAsk } from '../inbox/ask.ts'
 import { failTask } from '../orchestrator/fail-task.ts'
 import { send } from '../orchestrator/jobs.ts'
@@ -24,7 +25,9 @@ import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Repository } from '../worktrees/worktree.ts'
 import { classify } from './classify.ts'
+import { contractOf } from './contract-of.ts'
 import { guard } from './guards.ts'
+import { createProveAct } from './prove-act.ts'
 import type { Verification } from './verify.ts'
 
 /** One verification, as the jobs ask for it; how wide and with whose environment files is settled by whoever meets it. */
@@ -52,18 +55,8 @@ export interface ProveDeps {
     input: { task: Task; goal: Goal; contract: Contract; diff: string; results: CheckResult[]; guards: GuardFinding[] },
     signal: AbortSignal,
   ): Promise<Review | null>
+  acts: Pick<Acts, 'probe'>
   attempts: { softFailuresMax: number }
-}
-
-/** What a task was promised to be, from its plan. */
-export function contractOf(task: Task, draft: PlanDraft): Contract {
-  return {
-    checks: task.spec.checks,
-    overlay: task.spec.overlay,
-    footprint: task.spec.footprint,
-    sharedPaths: draft.sharedPaths,
-    ...(draft.offLimits ? { offLimits: draft.offLimits } : {}),
-  }
 }
 
 /**
@@ -72,11 +65,13 @@ export function contractOf(task: Task, draft: PlanDraft): Contract {
  */
 export function createProveRun(deps: ProveDeps) {
   const { store, queue, world } = deps
+  const proveAct = createProveAct(deps)
 
   return async function proveRun(runId: RunId, signal: AbortSignal): Promise<void> {
     const run = await getRun(store.db, runId)
     const task = await getTask(store.db, run.taskId)
     const goal = await getGoal(store.db, run.goalId)
+    if (task.spec.act) return await proveAct({ run, task, goal }, signal)
     if (task.state !== 'proving' || run.commit === null || task.commit !== run.commit) return
     const draft = (await getPlan(store.db, task.planId)).draft
     if (!draft || task.baseCommit === null) throw new Error(`task ${task.id} is proving without a plan or a base`)

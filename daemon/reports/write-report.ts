@@ -7,6 +7,7 @@ import type { GoalCost } from '../gateway/goal-cost.ts'
 import { decide } from '../orchestrator/decide.ts'
 import { send } from '../orchestrator/jobs.ts'
 import { gather } from '../orchestrator/snapshot.ts'
+import { listEffects } from '../store/effect-rows.ts'
 import type { Queue } from '../store/queue.ts'
 import { addEvent, getGoal, listProofs, moveGoal, updateGoal } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -30,7 +31,19 @@ export interface ReportDeps {
 export async function gatherReport(store: Store, now: number, goalId: GoalId) {
   const { goal, plans, tasks, runs, asks, landings } = await gather(store.db, now, goalId)
   const plan = plans.findLast((other) => other.state === 'active') ?? plans.at(-1) ?? null
-  return { goal, plan, tasks, runs, asks, landings, proofs: await listProofs(store.db, { goalId }), now }
+  const proofs = await listProofs(store.db, { goalId })
+  return { goal, plan, tasks, runs, asks, landings, proofs, effects: await listEffects(store.db, { goalId }), now }
+}
+
+/** Writes the report of a goal that has one anew, once what it tells has changed: effects were undone. */
+export function createRewriteReport(deps: Pick<ReportDeps, 'store' | 'world' | 'render' | 'redact' | 'cost'>) {
+  return async function rewriteReport(goalId: GoalId): Promise<void> {
+    const input = await gatherReport(deps.store, deps.world.clock.now(), goalId)
+    if (!input.goal.reportFile) return
+    const cost = await deps.cost?.(input)
+    const report = deps.render({ ...input, ...(cost ? { cost } : {}) })
+    await writeDurably(input.goal.reportFile, deps.redact?.(report) ?? report)
+  }
 }
 
 /** The job that ends a goal: the report is on the disk before the row says that the goal is met. */

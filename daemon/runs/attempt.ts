@@ -3,9 +3,10 @@ import { isFault } from '../../core/fault.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Run, Usage } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
+import type { ActPlace } from '../acts/acts.ts'
 import type { AgentProfile, AgentSession, AgentUpdate, ModelAccess, TurnEnd } from '../agents/agent.ts'
-import { contractOf } from '../proof/prove-run.ts'
 import { type Credentials, handOver, inWords } from '../secrets/credentials.ts'
+import { contractOf } from '../proof/contract-of.ts'
 import { addEvent, getPlan, getRun, listRuns, listTasks, moveRun, updateRun, updateTask } from '../store/rows.ts'
 import type { Capture, Repository } from '../worktrees/worktree.ts'
 import { type CleanUpdates, createCleanUpdates } from './clean-updates.ts'
@@ -24,6 +25,8 @@ export class Attempt {
   readonly repository: Repository
   private readonly deps: RunTaskDeps
   run: Run
+  /** Of an act: what may have happened before this run. */
+  already = ''
   private usage: Usage
   private readonly updates: CleanUpdates
 
@@ -74,8 +77,10 @@ export class Attempt {
     const credentials = (await deps.credentials?.({ run, task: this.task, goal: this.goal }, stop)) ?? NO_CREDENTIALS
     using handed = handOver(credentials, workplace.home)
     workplace.env = { ...workplace.env, ...handed.env }
+    await using place = await this.openPlace(workplace)
+    stop.throwIfAborted()
     const before = await this.sessionBefore()
-    const session = await this.openSession(profile, model, workplace, run.sessionId ?? before)
+    const session = await this.openSession(profile, model, workplace, place, run.sessionId ?? before)
     // Whatever ends this, nothing of the agent is alive afterwards.
     const onStop = () => void session.stop()
     stop.addEventListener('abort', onStop, { once: true })
@@ -86,7 +91,7 @@ export class Attempt {
         goal: this.goal,
         sharedPaths: plan.draft?.sharedPaths ?? [],
         offLimits: plan.draft?.offLimits ?? [],
-        feedback: [this.task.next?.feedback ?? '', told.text].filter(Boolean).join('\n\n'),
+        feedback: [this.task.next?.feedback ?? '', told.text, this.already].filter(Boolean).join('\n\n'),
         memory: await deps.recall(this.task, this.goal),
       }
       const first = this.firstPrompt(words, conflicts, await this.landedOthers(), before !== null)
@@ -115,6 +120,7 @@ export class Attempt {
     sameSession: boolean,
   ): string {
     const { prompts } = this.deps
+    if (this.task.spec.act) return prompts.act(words)
     if (this.run.sessionId !== null) return prompts.resume(words)
     if (this.run.purpose === 'reconcile') return prompts.reconcile({ ...words, conflicts, others })
     if (sameSession) return prompts.goOn(words)
@@ -171,10 +177,17 @@ export class Attempt {
       .map((task) => ({ title: task.spec.title, brief: task.spec.brief }))
   }
 
+  /** What an act may touch beside its worktree; null for every other task. */
+  private async openPlace({ env }: Workplace): Promise<ActPlace | null> {
+    const { deps, task, goal, run } = this
+    return task.spec.act ? await deps.acts.open({ task, goal, runId: run.id, path: env['PATH'] ?? '' }) : null
+  }
+
   private async openSession(
     profile: AgentProfile,
     model: ModelAccess | null,
     workplace: Workplace,
+    place: ActPlace | null,
     sessionId: string | null,
   ): Promise<AgentSession> {
     const { deps, run } = this
@@ -184,13 +197,14 @@ export class Attempt {
           runId: run.id,
           profile,
           worktree: run.worktree,
-          readable: [this.repository.gitDir],
-          hosts: workplace.hosts ?? [],
+          readable: [this.repository.gitDir, ...(place?.readable ?? [])],
+          writable: place?.writable ?? [],
+          hosts: hostsOf(workplace, place),
           home: workplace.home,
           tmp: workplace.tmp,
           sessionId: id,
           model,
-          env: workplace.env,
+          env: { ...workplace.env, ...place?.env },
           mcpServers: deps.mcpServers?.(run, profile) ?? [],
           wireFile: join(deps.runsDir, this.task.id, `${run.id}.wire`),
           silenceMs: deps.silenceMs,

@@ -5,6 +5,7 @@ import type { Redactor } from '../../core/redact.ts'
 import type { Run, RunId } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
+import type { Acts } from '../acts/acts.ts'
 import type {
   AgentDriver,
   AgentHooks,
@@ -27,6 +28,7 @@ import type { Store } from '../store/store.ts'
 import type { RepositoryDesk } from '../worktrees/repository-desk.ts'
 import type { Repository } from '../worktrees/worktree.ts'
 import { Attempt } from './attempt.ts'
+import { createBeginAct } from './begin-act.ts'
 import { endRun } from './end-run.ts'
 
 /** A task's worktree made ready to work in. */
@@ -68,7 +70,11 @@ export interface RunTaskDeps {
   ): Promise<string[]>
   /** The tools of a run, for agents that take them over MCP. */
   mcpServers?(run: Pick<Run, 'id'>, profile: AgentProfile): AgentSpec['mcpServers']
+  /** For tasks that change something outside their worktree. */
+  acts: Pick<Acts, 'probe' | 'open'>
   prompts: {
+    /** All that an agent is told that works outside, in whatever session. */
+    act(input: PromptInput): string
     start(input: PromptInput): string
     goOn(input: PromptInput): string
     resume(input: PromptInput): string
@@ -101,6 +107,7 @@ export interface PromptInput {
  */
 export function createRunTask(deps: RunTaskDeps) {
   const { store, queue, world } = deps
+  const beginAct = createBeginAct(deps)
 
   return async function runTask(runId: RunId, signal: AbortSignal): Promise<void> {
     // Before the rows are read: whoever stops the run from here on is heard, whoever did before stands in them.
@@ -122,7 +129,13 @@ export function createRunTask(deps: RunTaskDeps) {
     }
     const attempt = new Attempt(deps, { run, task, goal, repository })
     try {
-      const surprises = await attempt.findSurprises(stop)
+      if (task.spec.act) {
+        const beginning = await beginAct({ run, task, goal }, stop)
+        if (beginning.step === 'over') return
+        if (beginning.step === 'surprised') return await endSurprised(attempt, beginning.words)
+        attempt.already = beginning.already
+      }
+      const surprises = task.spec.act ? [] : await attempt.findSurprises(stop)
       if (surprises.length > 0) {
         await endSurprised(attempt, surprises)
         return
@@ -153,7 +166,9 @@ export function createRunTask(deps: RunTaskDeps) {
         kind: 'guard',
         goalId: goal.id,
         taskId: task.id,
-        question: `Task ${label} starts on what landed before it, and there its checks do not say what the plan expects. Work on it all the same?`,
+        question: task.spec.act
+          ? `Task ${label} has not begun, and its probes do not say what the plan expects. Do it all the same?`
+          : `Task ${label} starts on what landed before it, and there its checks do not say what the plan expects. Work on it all the same?`,
         detail: surprises.map((words) => `- ${words}`).join('\n'),
         choices: [
           { id: 'accept', label: 'Work on it all the same' },
@@ -166,6 +181,7 @@ export function createRunTask(deps: RunTaskDeps) {
 
   async function endDone(attempt: Attempt, end: TurnEnd): Promise<void> {
     const { run, task, goal } = attempt
+    if (task.spec.act) return await endActed(attempt, end)
     const captured = await attempt.capture(`refs/claw/tasks/${goal.number}/${task.number}`).catch((error) => {
       // What git would leave out without a word is the agent's to mend, not the place's.
       if (isFault(error, 'path_unsafe') || isFault(error, 'secret_in_work')) return error
@@ -217,6 +233,25 @@ export function createRunTask(deps: RunTaskDeps) {
           softFailuresMax: deps.softFailuresMax,
         })
       }
+    })
+  }
+
+  /** What was done outside leaves no commit: the probes say what it is worth. */
+  async function endActed({ run, task, goal }: Attempt, end: TurnEnd): Promise<void> {
+    await store.transaction(async (tx) => {
+      const now = world.clock.now()
+      const note = end.text.trim().slice(0, 500) || null
+      await endRun(tx, now, { run, task, goal }, { outcome: 'done', failure: null, note, commit: null })
+      const fresh = await getTask(tx, task.id)
+      if (fresh.state !== 'running') return
+      if ((await listWaitingSteers(tx, goal.id)).some((steer) => steer.taskId === task.id)) {
+        const next = { purpose: 'work', strategy: 'same-session', feedback: '', ontoCommit: null } as const
+        await moveTask(tx, now, task.id, 'ready', { next })
+        await send(queue, tx, 'dispatch', 'all')
+        return
+      }
+      await moveTask(tx, now, task.id, 'proving')
+      await send(queue, tx, 'prove', run.id)
     })
   }
 

@@ -21,6 +21,12 @@ export function createTaskPrompts({ prompts }: { prompts: Prompts }): RunTaskDep
     return remembered === '' ? text : `${text}\n\n${remembered}`
   }
   return {
+    act: (input) => {
+      const { act } = input.task.spec
+      if (!act) throw new Error(`task ${input.task.id} is no act`)
+      const { label, task, goalText } = values(input)
+      return withMemory(prompts.startAct({ label, task, act, goalText, earlier: input.feedback || null }), input)
+    },
     start: (input) => withMemory(prompts.startTask({ ...values(input), feedback: input.feedback || null }), input),
     goOn: (input) =>
       input.feedback

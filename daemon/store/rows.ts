@@ -23,8 +23,8 @@ const JSON_COLUMNS = {
   goal: ['limits', 'source'],
   plan: ['draft', 'request', 'reasons', 'baseline'],
   task: ['spec', 'next'],
-  run: ['usage'],
-  proof: ['contract', 'results', 'setup', 'guards', 'review'],
+  run: ['usage', 'before'],
+  proof: ['contract', 'results', 'before', 'setup', 'guards', 'review'],
   landing: [],
   ask: ['choices', 'answer'],
 } as const
@@ -36,7 +36,7 @@ type Noun = keyof typeof JSON_COLUMNS
 function toRow<T extends Noun>(table: T, value: object): Insertable<Tables[T]> {
   const row: Record<string, unknown> = { ...value }
   for (const column of JSON_COLUMNS[table]) {
-    if (column in row && row[column] !== null) row[column] = JSON.stringify(row[column])
+    if (row[column] !== undefined && row[column] !== null) row[column] = JSON.stringify(row[column])
   }
   for (const column of TRUTH_COLUMNS[table] ?? []) if (column in row) row[column] = row[column] ? 1 : 0
   return row as Insertable<Tables[T]>
@@ -306,6 +306,9 @@ export async function moveTask(db: Db, now: number, id: TaskId, to: TaskState, p
   const goal = await getGoal(db, task.goalId)
   const label = taskLabel(goal.number, task.number)
   assertMove(TASK_MOVES, `Task ${label}`, task.state, to)
+  // What is merged is done with its landing, and never by a task proof alone.
+  if (task.state === 'proving' && to === 'done' && task.spec.kind !== 'act')
+    throw new Error(`task ${label} is to be done without having landed`)
   const ended = to === 'done' || to === 'failed' || to === 'cancelled'
   const reason = patch.reason ?? null
   await db
@@ -355,7 +358,17 @@ export async function listOpenRuns(db: Db): Promise<Run[]> {
 export type RunPatch = Partial<
   Pick<
     Run,
-    'outcome' | 'failure' | 'note' | 'pid' | 'pidStart' | 'sessionId' | 'turns' | 'commit' | 'usage' | 'endedAt'
+    | 'outcome'
+    | 'failure'
+    | 'note'
+    | 'before'
+    | 'pid'
+    | 'pidStart'
+    | 'sessionId'
+    | 'turns'
+    | 'commit'
+    | 'usage'
+    | 'endedAt'
   >
 >
 

@@ -83,6 +83,7 @@ export interface Tables {
     sessionId: string | null
     turns: number
     commit: string | null
+    before: string | null
     usage: string
     startedAt: number
     endedAt: number | null
@@ -98,6 +99,7 @@ export interface Tables {
     commit: string
     tree: string
     results: string
+    before: string | null
     setup: string | null
     guards: string
     review: string | null
@@ -135,6 +137,17 @@ export interface Tables {
     answer: string | null
     settledAt: number | null
     createdAt: number
+  }
+  effect: {
+    id: string
+    goalId: string
+    taskId: string
+    number: number
+    spec: string
+    state: string
+    note: string | null
+    createdAt: number
+    changedAt: number
   }
   steer: {
     id: Generated<number>

@@ -135,7 +135,7 @@ export function createFakeGoals(): FakeGoals {
     async undo(name, by) {
       called('undo', name, by)
       find(name)
-      return { branch: 'main', commit: 'e'.repeat(40) }
+      return { branch: 'main', commit: 'e'.repeat(40), ask: null, steps: null, note: null }
     },
     async report(name) {
       called('report', name)

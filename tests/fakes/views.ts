@@ -195,6 +195,7 @@ export function aGoalView(over: Partial<GoalView> = {}): GoalView {
     landings: [],
     proofs: [],
     asks: [],
+    effects: [],
     usage: { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: null },
     ...over,
   }

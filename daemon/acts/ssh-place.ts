@@ -1,0 +1,201 @@
+import { existsSync } from 'node:fs'
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Act, ActHost } from '../../core/act.ts'
+import { SECOND } from '../../core/clock.ts'
+import { Fault } from '../../core/fault.ts'
+import type { World } from '../../core/world.ts'
+import type { ProcessTable } from '../processes/process-table.ts'
+import { runCommand } from '../processes/run-command.ts'
+import { startOwned } from '../processes/start-owned.ts'
+import { stopOwned } from '../processes/stop-owned.ts'
+import { findProgram } from '../sandbox/find-sandbox.ts'
+import type { Secrets } from '../secrets/secrets.ts'
+import { hostEntry, knownHostsEntry, REFUSE_OTHERS } from './ssh-config.ts'
+
+/**
+ * A place from which ssh reaches the hosts of one act and no others: its own configuration, known hosts and agent.
+ *
+ * The private keys are read late and go straight into an ssh-agent of the place's own, bound to their host and
+ * account; no file holds them, and whoever uses the place can sign for these hosts while it is open and no longer.
+ */
+export interface SshPlace extends AsyncDisposable {
+  /** Holds `bin/` with ssh, scp and sftp as they are to be called, and the agent's socket. */
+  folder: string
+  bin: string
+}
+
+export interface SshPlaceDeps {
+  world: World
+  table: ProcessTable
+  secrets: Pick<Secrets, 'resolve'>
+  /** The daemon's PATH. */
+  path: string
+  node: string
+  ownerHome: string
+  /** Short, so that the socket's path fits: the system's folder for temporary files. */
+  dir: string
+  /** The Claw home, whose files are nobody's credentials. */
+  clawHome: string
+}
+
+const READY_MS_MAX = 10 * SECOND
+const LOOK_MS = 10
+const COMMAND_MS_MAX = 15 * SECOND
+/** A socket's path may have 107 bytes on Linux, 103 elsewhere. */
+const SOCKET_PATH_MAX = 100
+
+/**
+ * @param name tells places apart that are open at the same time; one of the same name that a crash left is replaced
+ * @param owner the id that what runs in it carries, so that it is found after a crash
+ * @throws act_not_ready where a key, a host's key or ssh itself is not there; secret_missing, secret_invalid
+ */
+export async function openSshPlace(
+  deps: SshPlaceDeps,
+  { act, name, owner }: { act: Act; name: string; owner: string },
+): Promise<SshPlace> {
+  const programs = Object.fromEntries(
+    ['ssh', 'scp', 'sftp', 'ssh-agent', 'ssh-add', 'ssh-keygen'].map((program) => [
+      program,
+      needProgram(deps, program),
+    ]),
+  ) as Record<string, string>
+  const keys = await readKeys(deps, act)
+  const folder = join(deps.dir, `claw-ssh-${name}`)
+  if (folder.length > SOCKET_PATH_MAX - 6)
+    throw new Fault('act_not_ready', `the path ${folder} is too long for an ssh agent's socket`, {
+      hint: 'Give the daemon a shorter TMPDIR.',
+    })
+  await using parts = new AsyncDisposableStack()
+  await makeFolder(folder)
+  parts.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+
+  const knownHosts = join(folder, 'known_hosts')
+  const config = join(folder, 'config')
+  const socket = join(folder, 'agent')
+  const bin = join(folder, 'bin')
+  await mkdir(bin, { mode: 0o700 })
+  const entries = await Promise.all(act.hosts.map((host) => findHostKeys(deps, programs['ssh-keygen']!, host, owner)))
+  await writeFile(knownHosts, entries.flat().join(''), { mode: 0o600 })
+  const connect = `${deps.node} ${fileURLToPath(new URL('./connect.mjs', import.meta.url))}`
+  const hosts = act.hosts.map((host) => hostEntry(host, { knownHosts, socket, connect }))
+  await writeFile(config, [...hosts, REFUSE_OTHERS].join('\n'), { mode: 0o600 })
+  for (const program of ['ssh', 'scp', 'sftp'])
+    await writeFile(join(bin, program), `#!/bin/sh\nexec '${programs[program]}' -F '${config}' "$@"\n`, { mode: 0o700 })
+
+  const agent = await startOwned(
+    { table: deps.table },
+    { argv: [programs['ssh-agent']!, '-D', '-a', socket], cwd: folder, env: { PATH: deps.path }, runId: owner },
+  )
+  parts.defer(async () => {
+    await stopOwned({ clock: deps.world.clock, table: deps.table }, agent, { graceMs: 0 })
+  })
+  agent.stdout.resume()
+  agent.stderr.resume()
+  agent.release()
+  await untilThere(deps, socket)
+  for (const [key, owners] of keys) await addKey(deps, programs['ssh-add']!, { key, owners, knownHosts, socket, owner })
+  const owned = parts.move()
+  return { folder, bin, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function needProgram({ path }: SshPlaceDeps, name: string): string {
+  const program = findProgram(name, path)
+  if (program) return program
+  throw new Fault('act_not_ready', `${name} is not installed, and hosts are reached by it`, {
+    hint: 'Install the OpenSSH client (Debian: openssh-client).',
+  })
+}
+
+/** The hosts of each key: one that opens several doors is bound to all of them at once. */
+async function readKeys({ secrets, clawHome }: SshPlaceDeps, act: Act): Promise<Map<string, ActHost[]>> {
+  const keys = new Map<string, ActHost[]>()
+  for (const host of act.hosts) {
+    assertNotOurs(host.key, clawHome)
+    const key = await secrets.resolve(host.key)
+    keys.set(key, [...(keys.get(key) ?? []), host])
+  }
+  return keys
+}
+
+/** The daemon's own token and database are no plan's to name. */
+export function assertNotOurs(reference: string, clawHome: string): void {
+  const path = reference.startsWith('file:') ? reference.slice('file:'.length) : ''
+  if (path.startsWith(`${clawHome}/`) || path.includes('/../'))
+    throw new Fault('path_unsafe', `${reference} lies where no credential of a task may lie`)
+}
+
+/** A folder that is ours alone; what a crash left under the name goes first, what is somebody else's is not touched. */
+async function makeFolder(folder: string): Promise<void> {
+  const found = await lstat(folder).catch(() => undefined)
+  if (found && (!found.isDirectory() || (process.getuid && found.uid !== process.getuid())))
+    throw new Fault('path_unsafe', `${folder} is in the way, and it is not ours`)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { mode: 0o700 })
+}
+
+/** From the plan, else as the owner has known the host so far. Nobody is trusted at first sight. */
+async function findHostKeys(deps: SshPlaceDeps, keygen: string, host: ActHost, owner: string): Promise<string[]> {
+  if (host.hostKey !== null) return [knownHostsEntry(host, host.hostKey)]
+  const file = join(deps.ownerHome, '.ssh', 'known_hosts')
+  const name = host.port === 22 ? host.address : `[${host.address}]:${host.port}`
+  const lines: string[] = []
+  if (existsSync(file)) {
+    const said: Buffer[] = []
+    await runCommand(deps.world, {
+      argv: [keygen, '-F', name, '-f', file],
+      cwd: '/',
+      env: { PATH: deps.path },
+      runId: `${owner}/host-${host.name}`,
+      timeoutMs: COMMAND_MS_MAX,
+      outputBytesMax: 64 * 1024,
+      onOutput: (chunk) => void said.push(Buffer.from(chunk)),
+    })
+    for (const line of Buffer.concat(said).toString('utf8').split('\n')) {
+      const [first = '', type, key] = line.split(/\s+/)
+      if (type && key && !/^[#@]/.test(first)) lines.push(knownHostsEntry(host, `${type} ${key}`))
+    }
+  }
+  if (lines.length > 0) return lines
+  throw new Fault(
+    'act_not_ready',
+    `the host ${host.name} (${name}) is not known: its key is in neither the plan nor ${file}`,
+    {
+      hint: `Log in once by yourself (ssh ${name}), or give its hostKey in the plan.`,
+    },
+  )
+}
+
+async function untilThere({ world }: SshPlaceDeps, file: string): Promise<void> {
+  for (let waited = 0; !existsSync(file); waited += LOOK_MS) {
+    if (waited > READY_MS_MAX) throw new Fault('act_not_ready', 'the ssh agent did not start')
+    await world.clock.sleep(LOOK_MS)
+  }
+}
+
+async function addKey(
+  deps: SshPlaceDeps,
+  sshAdd: string,
+  of: { key: string; owners: ActHost[]; knownHosts: string; socket: string; owner: string },
+): Promise<void> {
+  const bound = of.owners.flatMap((host) => ['-h', `${host.user}@${host.name}`])
+  const { exitCode, tail } = await runCommand(deps.world, {
+    argv: [sshAdd, '-q', '-H', of.knownHosts, ...bound, '-'],
+    cwd: '/',
+    env: { PATH: deps.path, SSH_AUTH_SOCK: of.socket, SSH_ASKPASS_REQUIRE: 'never' },
+    runId: `${of.owner}/key`,
+    timeoutMs: COMMAND_MS_MAX,
+    outputBytesMax: 0,
+    input: `${of.key.trimEnd()}\n`,
+  })
+  if (exitCode === 0) return
+  const names = of.owners.map(({ key, name }) => `${key} for ${name}`).join(', ')
+  throw new Fault(
+    'act_not_ready',
+    `the key ${names} cannot be used: ${tail.trim().split('\n').at(-1)?.slice(0, 200) ?? ''}`,
+    {
+      hint: 'It must be a private key without a passphrase; OpenSSH 8.9 or later is needed to bind it to its host.',
+    },
+  )
+}
