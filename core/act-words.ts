@@ -15,10 +15,10 @@ export function effectWords({ kind, name, host, what }: ActEffect): string {
 /** The undo step as a person could type it without Claw; ssh finds the host by its real address. */
 export function undoStepWords(effect: ActEffect, act: Act | undefined): string {
   if (effect.undo === null) return effect.undoByHand ? `by hand: ${effect.undoByHand}` : 'there is no undo step'
-  if (effect.host === null) return `\`${effect.undo}\``
+  if (effect.host === null) return fenced(effect.undo)
   const host = act?.hosts.find((other) => other.name === effect.host)
-  if (!host) return `on ${effect.host}: \`${effect.undo}\``
-  return `\`ssh ${host.port === 22 ? '' : `-p ${host.port} `}${host.user}@${host.address} ${quote(effect.undo)}\``
+  if (!host) return `on ${effect.host}: ${fenced(effect.undo)}`
+  return fenced(`ssh ${host.port === 22 ? '' : `-p ${host.port} `}${host.user}@${host.address} ${quote(effect.undo)}`)
 }
 
 export function probeWords(probe: Probe): string {
@@ -79,6 +79,13 @@ export function effectStateWords({ state, note }: Pick<EffectRow, 'state' | 'not
 /** Whether something of it may still be there. */
 export function isOutstanding({ state }: Pick<EffectRow, 'state'>): boolean {
   return state !== 'undone'
+}
+
+/** A code span, whatever backticks are in it. */
+function fenced(text: string): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  return longest > 0 ? `${fence} ${text} ${fence}` : `${fence}${text}${fence}`
 }
 
 /** For a shell: in single quotes. */

@@ -43,7 +43,13 @@ export const ActEffect = z.object({
   /** What becomes of it, for the owner. */
   what: z.string().min(1).max(400),
   /** A shell command that takes it back, run where the effect is; null: there is none. */
-  undo: z.string().min(1).max(4000).nullable().default(null),
+  undo: z
+    .string()
+    .trim()
+    .max(4000)
+    .regex(/^[^\r\n]+$/, 'a command on one line')
+    .nullable()
+    .default(null),
   /** How a person takes it back, where no command can. */
   undoByHand: z.string().min(1).max(4000).nullable().default(null),
 })

@@ -7,7 +7,7 @@ import type { ActHost } from '../../core/act.ts'
  */
 export function hostEntry(
   host: ActHost,
-  { knownHosts, socket, connect }: { knownHosts: string; socket: string; connect: string },
+  { knownHosts, socket, connect, publicKey }: Record<'knownHosts' | 'socket' | 'connect' | 'publicKey', string>,
 ): string {
   return [
     `Host ${host.name}`,
@@ -21,7 +21,8 @@ export function hostEntry(
     '  UpdateHostKeys no',
     '  CheckHostIP no',
     `  IdentityAgent "${socket}"`,
-    '  IdentityFile none',
+    `  IdentityFile "${publicKey}"`,
+    '  IdentitiesOnly yes',
     '  PreferredAuthentications publickey',
     '  ForwardAgent no',
     '  ControlMaster no',

@@ -78,9 +78,8 @@ export async function openSshPlace(
   await mkdir(bin, { mode: 0o700 })
   const entries = await Promise.all(act.hosts.map((host) => findHostKeys(deps, programs['ssh-keygen']!, host, owner)))
   await writeFile(knownHosts, entries.flat().join(''), { mode: 0o600 })
+  const publicKeys = new Map<string, string>()
   const connect = `${deps.node} ${fileURLToPath(new URL('./connect.mjs', import.meta.url))}`
-  const hosts = act.hosts.map((host) => hostEntry(host, { knownHosts, socket, connect }))
-  await writeFile(config, [...hosts, REFUSE_OTHERS].join('\n'), { mode: 0o600 })
   for (const program of ['ssh', 'scp', 'sftp'])
     await writeFile(join(bin, program), `#!/bin/sh\nexec '${programs[program]}' -F '${config}' "$@"\n`, { mode: 0o700 })
 
@@ -95,7 +94,16 @@ export async function openSshPlace(
   agent.stderr.resume()
   agent.release()
   await untilThere(deps, socket)
-  for (const [key, owners] of keys) await addKey(deps, programs['ssh-add']!, { key, owners, knownHosts, socket, owner })
+  for (const [n, [key, hosts]] of [...keys].entries()) {
+    // One of several keys is chosen by its public half: each host is logged in to with its own and no other.
+    const publicKey = join(folder, `key-${n + 1}.pub`)
+    await writeFile(publicKey, await addKey(deps, programs['ssh-add']!, { key, hosts, knownHosts, socket, owner }))
+    for (const host of hosts) publicKeys.set(host.name, publicKey)
+  }
+  const hosts = act.hosts.map((host) =>
+    hostEntry(host, { knownHosts, socket, connect, publicKey: publicKeys.get(host.name)! }),
+  )
+  await writeFile(config, [...hosts, REFUSE_OTHERS].join('\n'), { mode: 0o600 })
   const owned = parts.move()
   return { folder, bin, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
@@ -174,12 +182,14 @@ async function untilThere({ world }: SshPlaceDeps, file: string): Promise<void> 
   }
 }
 
+/** Answers the public half. */
 async function addKey(
   deps: SshPlaceDeps,
   sshAdd: string,
-  of: { key: string; owners: ActHost[]; knownHosts: string; socket: string; owner: string },
-): Promise<void> {
-  const bound = of.owners.flatMap((host) => ['-h', `${host.user}@${host.name}`])
+  of: { key: string; hosts: ActHost[]; knownHosts: string; socket: string; owner: string },
+): Promise<string> {
+  const before = new Set(await listKeys(deps, sshAdd, of))
+  const bound = of.hosts.flatMap((host) => ['-h', `${host.user}@${host.name}`])
   const { exitCode, tail } = await runCommand(deps.world, {
     argv: [sshAdd, '-q', '-H', of.knownHosts, ...bound, '-'],
     cwd: '/',
@@ -189,8 +199,9 @@ async function addKey(
     outputBytesMax: 0,
     input: `${of.key.trimEnd()}\n`,
   })
-  if (exitCode === 0) return
-  const names = of.owners.map(({ key, name }) => `${key} for ${name}`).join(', ')
+  const added = exitCode === 0 ? (await listKeys(deps, sshAdd, of)).find((line) => !before.has(line)) : undefined
+  if (added) return `${added}\n`
+  const names = of.hosts.map(({ key, name }) => `${key} for ${name}`).join(', ')
   throw new Fault(
     'act_not_ready',
     `the key ${names} cannot be used: ${tail.trim().split('\n').at(-1)?.slice(0, 200) ?? ''}`,
@@ -198,4 +209,23 @@ async function addKey(
       hint: 'It must be a private key without a passphrase; OpenSSH 8.9 or later is needed to bind it to its host.',
     },
   )
+}
+
+async function listKeys(
+  deps: SshPlaceDeps,
+  sshAdd: string,
+  { socket, owner }: { socket: string; owner: string },
+): Promise<string[]> {
+  const said: Buffer[] = []
+  await runCommand(deps.world, {
+    argv: [sshAdd, '-L'],
+    cwd: '/',
+    env: { PATH: deps.path, SSH_AUTH_SOCK: socket },
+    runId: `${owner}/keys`,
+    timeoutMs: COMMAND_MS_MAX,
+    outputBytesMax: 1024 * 1024,
+    onOutput: (chunk) => void said.push(Buffer.from(chunk)),
+  })
+  const lines = Buffer.concat(said).toString('utf8').split('\n')
+  return lines.filter((line) => /^(ssh|ecdsa|sk)-/.test(line))
 }

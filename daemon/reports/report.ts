@@ -4,6 +4,8 @@
  * Pure: nothing is read, nothing is judged anew. "Passed" is written where a proof says so and
  * nowhere else; what failed, was left or was not looked at is said as plainly as what was done.
  */
+import type { EffectRow } from '../../core/act.ts'
+import { isOutstanding, undoStepWords } from '../../core/act-words.ts'
 import type { Ask } from '../../core/ask.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
@@ -14,7 +16,7 @@ import { type Task, taskLabel } from '../../core/task.ts'
 import { addUsage, NO_USAGE } from '../brain/usage.ts'
 import type { GoalCost } from '../gateway/goal-cost.ts'
 import { bullets, code, duration, line, quote, table } from './markdown.ts'
-import { proofTable, taskSection } from './task-section.ts'
+import { effectLine, proofTable, taskSection } from './task-section.ts'
 
 /** Rows of one goal, each list oldest first. */
 export interface ReportFacts {
@@ -26,6 +28,8 @@ export interface ReportFacts {
   proofs: readonly Proof[]
   landings: readonly Landing[]
   asks: readonly Ask[]
+  /** What its acts may have changed outside; left out: nothing. */
+  effects?: readonly EffectRow[]
   now: number
   /** A first paragraph in a brain's words, where there is one. */
   words?: string | null
@@ -72,6 +76,8 @@ function resultWords({ goal, plan, tasks, landings }: ReportFacts): string {
     ...done.map((task) => `${taskLabel(goal.number, task.number)} ${line(task.spec.title)}`),
   ]
   if (landed) lines.push(`It is on ${code(landed.branch)}, at ${code(shortOf(landed.merged ?? landed.commit))}.`)
+  else if (done.length > 0 && done.every((task) => task.spec.kind === 'act'))
+    lines.push(`It is outside the repository; ${code(goal.targetBranch)} was not changed.`)
   else if (done.length > 0) lines.push(`It is on the branch ${branch}; ${code(goal.targetBranch)} was not changed.`)
   else lines.push(`Nothing was added; ${code(goal.targetBranch)} was not changed.`)
   return bullets(lines, 80)
@@ -95,7 +101,7 @@ function leftOver({ goal, tasks, asks, landings }: ReportFacts): string {
   return bullets([...left, ...stuck, ...open], 80)
 }
 
-function taskSections({ goal, tasks, runs, proofs }: ReportFacts): string {
+function taskSections({ goal, tasks, runs, proofs, effects = [] }: ReportFacts): string {
   return tasks
     .map((task) =>
       taskSection({
@@ -103,6 +109,7 @@ function taskSections({ goal, tasks, runs, proofs }: ReportFacts): string {
         task,
         runs: runs.filter((run) => run.taskId === task.id),
         proofs: proofs.filter((proof) => proof.taskId === task.id),
+        effects: effects.filter((effect) => effect.taskId === task.id),
       }),
     )
     .join('\n\n')
@@ -152,7 +159,8 @@ function costWords({ goal, runs, now, cost }: ReportFacts): string {
 }
 
 function sandboxWords(proofs: readonly Proof[]): string {
-  const kinds = [...new Set(proofs.map((proof) => proof.sandbox))]
+  const inside = proofs.filter((proof) => proof.sandbox !== 'outside')
+  const kinds = [...new Set(inside.map((proof) => proof.sandbox))]
   if (kinds.length === 0) return ''
   const open = proofs.filter((proof) => proof.sandbox === 'none').length
   const words = `Checks ran in: ${kinds.map((kind) => line(kind)).join(', ')}.`
@@ -161,7 +169,7 @@ function sandboxWords(proofs: readonly Proof[]): string {
 }
 
 /** What is written here works without Claw too. */
-function undoWords({ goal, tasks, proofs, landings }: ReportFacts): string {
+function undoWords({ goal, tasks, proofs, landings, effects = [] }: ReportFacts): string {
   const landed = findGoalLanding(landings)
   const proven = tasks.find((task) => proofs.some((proof) => proof.taskId === task.id))
   const lines = [`${code(`claw review ${goal.number}`)} shows the change as a whole.`]
@@ -176,12 +184,23 @@ function undoWords({ goal, tasks, proofs, landings }: ReportFacts): string {
     )
     const patch = `git diff --binary ${shortOf(landed.onto)} ${shortOf(landed.merged)} | git apply --reverse --3way`
     lines.push(`Without Claw, on ${code(landed.branch)}: ${code(patch)}, then ${code('git commit')}.`)
-  } else if (tasks.some((task) => task.state === 'done')) {
+  } else if (tasks.some((task) => task.state === 'done' && task.spec.kind !== 'act')) {
     lines.push(
       `${code(`git merge ${goal.branch}`)} takes the change; ${code(`git branch -D ${goal.branch}`)} throws the branch away.`,
     )
   }
-  return bullets(lines)
+  return [bullets(lines), undoOutside(goal, tasks, effects)].filter((text) => text !== '').join('\n\n')
+}
+
+/** The steps stand here whole: they must be of use to somebody who has nothing but this page. */
+function undoOutside(goal: Goal, tasks: readonly Task[], effects: readonly EffectRow[]): string {
+  const left = effects.filter(isOutstanding).reverse()
+  if (left.length === 0) return ''
+  const steps = left.map((effect, index) => {
+    const act = tasks.find((task) => task.id === effect.taskId)?.spec.act
+    return `${index + 1}. ${effectLine(effect)}: ${undoStepWords(effect.spec, act)}`
+  })
+  return `Outside the repository, ${code(`claw undo ${goal.number}`)} lists these steps and runs them once you say so. Without Claw, in this order:\n\n${steps.join('\n')}`
 }
 
 function findGoalLanding(landings: readonly Landing[]): Landing | undefined {

@@ -1,3 +1,5 @@
+import type { EffectRow } from '../../core/act.ts'
+import { addressWords, effectStateWords } from '../../core/act-words.ts'
 import type { CheckResult, Proof } from '../../core/proof.ts'
 import type { Run } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
@@ -9,10 +11,12 @@ export interface TaskFacts {
   /** Oldest first, as are the proofs. */
   runs: readonly Run[]
   proofs: readonly Proof[]
+  /** Of an act. */
+  effects?: readonly EffectRow[]
 }
 
 /** What one task came to: state, commit, the proof that counts, how it got there, what to know about it. */
-export function taskSection({ goalNumber, task, runs, proofs }: TaskFacts): string {
+export function taskSection({ goalNumber, task, runs, proofs, effects = [] }: TaskFacts): string {
   const label = taskLabel(goalNumber, task.number)
   const own = proofs.findLast((proof) => proof.kind === 'task')
   const landing = proofs.findLast((proof) => proof.kind === 'landing')
@@ -20,6 +24,7 @@ export function taskSection({ goalNumber, task, runs, proofs }: TaskFacts): stri
   return [
     `### ${label} ${line(task.spec.title)}: ${task.state}`,
     stateLines(task, deciding),
+    actLines(task, effects),
     deciding ? proofTable(deciding, `claw proof ${label}`) : 'No check was run on it; there is no proof.',
     attemptLines(runs),
     own ? guardLines(own) : '',
@@ -32,7 +37,7 @@ export function taskSection({ goalNumber, task, runs, proofs }: TaskFacts): stri
 function stateLines(task: Task, deciding: Proof | undefined): string {
   const lines: string[] = []
   const commit = task.commit ?? deciding?.commit
-  if (commit) lines.push(`Commit ${code(commit.slice(0, 12))}`)
+  if (commit && task.spec.kind !== 'act') lines.push(`Commit ${code(commit.slice(0, 12))}`)
   if (task.reason && task.state !== 'done') lines.push(`Why: ${line(task.reason)}`)
   if (task.spec.kind === 'report') {
     lines.push(`Written to ${task.spec.footprint.map((path) => code(path)).join(', ')}`)
@@ -40,8 +45,41 @@ function stateLines(task: Task, deciding: Proof | undefined): string {
   return lines.length > 0 ? bullets(lines) : ''
 }
 
+/** What an act reached and what became of each of its effects. */
+function actLines({ spec: { act } }: Task, effects: readonly EffectRow[]): string {
+  if (!act) return ''
+  const hosts = act.hosts.map((host) => `Reached ${code(host.name)}: ${line(addressWords(host))}`)
+  const secrets = act.credentials.map(({ name, from }) => `Was given ${code(name)} from ${code(from)}`)
+  const rows = effects.map((effect) => [effectLine(effect), line(effect.spec.what, 200), effectStateWords(effect)])
+  const head = rows.length > 0 ? table(['effect', 'what', 'state'], rows) : 'Nothing was begun outside.'
+  return [bullets([...hosts, ...secrets]), head].filter((text) => text !== '').join('\n\n')
+}
+
+/** `service hello.service on web1` */
+export function effectLine({ spec: { kind, name, host } }: EffectRow): string {
+  return `${kind === 'other' ? '' : `${kind} `}${code(name)} on ${line(host ?? 'this machine')}`
+}
+
+/** What the daemon's own probes said, before the work and after it, with what was seen. */
+function probeTable(proof: Proof, command: string): string {
+  const head = `Proof from outside: **${proof.passed ? 'passed' : 'failed'}** (${code(command)}), by the daemon's own probes`
+  const rows = proof.results.map((result) => {
+    const before = proof.before?.find((other) => other.name === result.name)
+    return [
+      line(result.name, 120),
+      line(result.command, 300),
+      before ? (before.passed ? 'passed' : 'failed') : 'not looked',
+      result.passed ? 'passed' : '**failed**',
+      (result.durationMs / 1000).toFixed(1),
+      line(result.tail, 200),
+    ]
+  })
+  return `${head}\n\n${table(['probe', 'passes when', 'before', 'after', 'seconds', 'seen'], rows)}`
+}
+
 /** The checks as the daemon ran them on one commit. */
 export function proofTable(proof: Proof, command: string): string {
+  if (proof.contract.probes) return probeTable(proof, command)
   const what = proof.kind === 'landing' ? 'on the merged tree' : 'on its commit'
   const head = `Proof ${what} ${code(proof.commit.slice(0, 12))}: **${proof.passed ? 'passed' : 'failed'}** (${code(command)}, sandbox: ${line(proof.sandbox)})`
   if (proof.setup) {
