@@ -5,10 +5,11 @@ import type { Contract } from '../../../core/proof.ts'
 import { asData, clipEnds } from '../../../daemon/prompts/data.ts'
 import { loadPrompts } from '../../../daemon/prompts/prompts.ts'
 import { fill } from '../../../daemon/prompts/template.ts'
-import { aTask } from '../planning/plans.ts'
+import { anActTask, aTask } from '../planning/plans.ts'
 
 const prompts = loadPrompts()
 const task = PlannedTask.parse(aTask({ key: 'limit', title: 'Limit it', brief: 'Add a limiter.\n\n\nThen use it.' }))
+const act = PlannedTask.parse(anActTask())
 const contract: Contract = {
   checks: task.checks,
   footprint: task.footprint,
@@ -49,6 +50,7 @@ test('every file is used, and no variable is left in what is said', () => {
   const values = { label: '1.1', task, contract, goalText: 'G', feedback: 'F' }
   const said = [
     prompts.startTask(values),
+    prompts.startAct({ label: '1.1', task: act, act: act.act!, goalText: 'G', earlier: 'F' }),
     prompts.continueTask({ label: '1.1', feedback: 'F', attemptsLeft: 2 }),
     prompts.resumeTask({ label: '1.1', title: 'T', why: 'the power went out', feedback: null }),
     prompts.reconcileTask({ ...values, theirs: [{ title: 'O', brief: 'B' }], conflicts: ['a.ts'], theirChecks: [] }),
@@ -84,6 +86,7 @@ test('every file is used, and no variable is left in what is said', () => {
       'reconcile',
       'resume-task',
       'review',
+      'start-act',
       'start-task',
       'steer-task',
       'write-up',
