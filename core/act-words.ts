@@ -1,4 +1,5 @@
 import type { Act, ActEffect, ActHost, EffectRow, Probe } from './act.ts'
+import type { PlannedCredential } from './credential.ts'
 
 /** What an act is made of, in words for the owner: before it (the approval), and after it (the report, the undo). */
 
@@ -37,7 +38,7 @@ export function probeWords(probe: Probe): string {
 }
 
 /** All that the owner agrees to, in Markdown. */
-export function describeAct(title: string, act: Act): string {
+export function describeAct(title: string, act: Act, credentials: readonly PlannedCredential[]): string {
   const list = (head: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : ['', head, '', ...lines.map((line) => `- ${line}`)]
   return [
@@ -55,7 +56,7 @@ export function describeAct(title: string, act: Act): string {
     ),
     ...list(
       'It is given:',
-      act.credentials.map(({ name, from, why }) => `\`${name}\` from \`${from}\`: ${why}`),
+      credentials.map(({ secret, variable }) => `the secret \`${secret}\`, as \`$${variable}\`, while its run lasts`),
     ),
     ...list(
       'It is done when, seen from here:',

@@ -1,16 +1,12 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { isReference, REFERENCE_WORDS } from './secret-reference.ts'
+import type { PlannedCredential } from './credential.ts'
 
 /**
  * What a task of kind `act` may change outside its worktree, said before it starts: hosts it may reach, effects
- * with a way back for each, credentials by reference, and probes by which the daemon itself sees from outside
+ * with a way back for each, and probes by which the daemon itself sees from outside
  * whether it was done. What is not declared here the run cannot reach.
  */
-
-/** Where a secret is kept, never the secret. */
-export const SecretRef = z.string().max(1000).refine(isReference, `say where the secret lies: ${REFERENCE_WORDS}`)
-export type SecretRef = z.infer<typeof SecretRef>
 
 /** A machine reached over ssh. */
 export const ActHost = z.object({
@@ -19,8 +15,11 @@ export const ActHost = z.object({
   address: z.string().regex(/^[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}$/, 'a host name or an address'),
   port: z.int().min(1).max(65_535).default(22),
   user: z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, 'the name of an account'),
-  /** The private key to log in with. It is never given to the agent, only the use of it while its run lasts. */
-  key: SecretRef,
+  /**
+   * The private key to log in with: a name from `credentials` in the configuration, or a reference. It is never given
+   * to the agent, only the use of it while its run lasts.
+   */
+  key: z.string().min(1).max(500),
   /** The host's own public key, as in known_hosts (`ssh-ed25519 AAAA…`). Null: what the owner's known_hosts says. */
   hostKey: z
     .string()
@@ -54,15 +53,6 @@ export const ActEffect = z.object({
   undoByHand: z.string().min(1).max(4000).nullable().default(null),
 })
 export type ActEffect = z.infer<typeof ActEffect>
-
-/** A secret that the run gets as a variable of its environment. */
-export const ActCredential = z.object({
-  name: z.string().regex(/^[A-Z_][A-Z0-9_]{0,80}$/, 'a variable: capital letters, digits and _'),
-  from: SecretRef,
-  /** For the owner: what it is needed for. */
-  why: z.string().min(1).max(400),
-})
-export type ActCredential = z.infer<typeof ActCredential>
 
 const probe = {
   name: z.string().min(1).max(120),
@@ -114,7 +104,6 @@ export type Probe = z.infer<typeof Probe>
 export const Act = z.object({
   hosts: z.array(ActHost).max(20).default([]),
   effects: z.array(ActEffect).max(60).default([]),
-  credentials: z.array(ActCredential).max(20).default([]),
   probes: z.array(Probe).max(60).default([]),
 })
 export type Act = z.infer<typeof Act>
@@ -123,9 +112,9 @@ export type Act = z.infer<typeof Act>
  * What an approval is for: exactly these effects, hosts, credentials, probes and undo steps. The same act in a later
  * plan needs no second word; a changed one does.
  */
-export function actFingerprint(act: Act): string {
+export function actFingerprint({ act, credentials }: { act: Act; credentials: readonly PlannedCredential[] }): string {
   return createHash('sha256')
-    .update(JSON.stringify(Act.parse(act)))
+    .update(JSON.stringify([Act.parse(act), credentials]))
     .digest('hex')
     .slice(0, 24)
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { nearest } from './fault.ts'
-import { REFERENCE_WORDS } from './secret-reference.ts'
 
 /** One thing that is wrong with a value, in words for the person who wrote it. */
 export interface Complaint {
@@ -53,9 +52,7 @@ function explainIssue(schema: z.ZodType, value: unknown, issue: z.core.$ZodIssue
     return [{ path, words: `${words}${choices}`, nearest: near }]
   }
   if (given === undefined) return [{ path, words: `"${pathWords(path)}" is missing`, nearest: undefined }]
-  // What stands where a reference belongs may be the secret itself.
-  const said = issue.message.includes(REFERENCE_WORDS) ? 'no reference' : shown(given)
-  return [{ path, words: `"${pathWords(path)}" is ${said}: ${lower(issue.message)}`, nearest: undefined }]
+  return [{ path, words: `"${pathWords(path)}" is ${shown(given)}: ${lower(issue.message)}`, nearest: undefined }]
 }
 
 type JsonSchema = {

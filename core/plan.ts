@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { PlannedCredential } from './credential.ts'
 import { Act } from './act.ts'
+import { PlannedCredential } from './credential.ts'
 import type { Moves } from './moves.ts'
 
 /**

@@ -13,7 +13,7 @@ import { syncFolder } from '../worktrees/durable-file.ts'
 import type { Acts } from './acts.ts'
 import { runProbes } from './probe.ts'
 import { reachWords } from './ssh-config.ts'
-import { assertNotOurs, openSshPlace, type SshPlace, type SshPlaceDeps } from './ssh-place.ts'
+import { openSshPlace, type SshPlace, type SshPlaceDeps } from './ssh-place.ts'
 
 export interface ActsDeps extends SshPlaceDeps {
   sandbox: Sandbox
@@ -64,10 +64,6 @@ export function createActs(deps: ActsDeps): Acts {
       const act = actOf(task)
       await using parts = new AsyncDisposableStack()
       const env: Record<string, string> = {}
-      for (const { name, from } of act.credentials) {
-        assertNotOurs(from, deps.clawHome)
-        env[name] = await deps.secrets.resolve(from)
-      }
       const writable = await Promise.all(filesHere(act).map((file) => openOutside(deps, file, parts)))
       const readable: string[] = []
       if (act.hosts.length > 0) {

@@ -36,8 +36,10 @@ export interface SshPlaceDeps {
   ownerHome: string
   /** Short, so that the socket's path fits: the system's folder for temporary files. */
   dir: string
-  /** The Claw home, whose files are nobody's credentials. */
-  clawHome: string
+  /** The owner's names for secrets: `deploy` → `file:/keys/deploy`. */
+  named: Readonly<Record<string, string>>
+  /** Why a reference must be used for nothing; undefined: it may. */
+  forbidden(reference: string): string | undefined
 }
 
 const READY_MS_MAX = 10 * SECOND
@@ -117,21 +119,16 @@ function needProgram({ path }: SshPlaceDeps, name: string): string {
 }
 
 /** The hosts of each key: one that opens several doors is bound to all of them at once. */
-async function readKeys({ secrets, clawHome }: SshPlaceDeps, act: Act): Promise<Map<string, ActHost[]>> {
+async function readKeys({ secrets, named, forbidden }: SshPlaceDeps, act: Act): Promise<Map<string, ActHost[]>> {
   const keys = new Map<string, ActHost[]>()
   for (const host of act.hosts) {
-    assertNotOurs(host.key, clawHome)
-    const key = await secrets.resolve(host.key)
+    const reference = named[host.key] ?? host.key
+    const why = forbidden(reference)
+    if (why !== undefined) throw new Fault('act_not_ready', `the key for ${host.name} cannot be used: ${why}`)
+    const key = await secrets.resolve(reference)
     keys.set(key, [...(keys.get(key) ?? []), host])
   }
   return keys
-}
-
-/** The daemon's own token and database are no plan's to name. */
-export function assertNotOurs(reference: string, clawHome: string): void {
-  const path = reference.startsWith('file:') ? reference.slice('file:'.length) : ''
-  if (path.startsWith(`${clawHome}/`) || path.includes('/../'))
-    throw new Fault('path_unsafe', `${reference} lies where no credential of a task may lie`)
 }
 
 /** A folder that is ours alone; what a crash left under the name goes first, what is somebody else's is not touched. */

@@ -11,6 +11,7 @@ import { createLimiter } from '../orchestrator/limiter.ts'
 import type { Verify } from '../proof/prove-run.ts'
 import { createVerifier, type Verifier } from '../proof/verify.ts'
 import { createAskHost } from '../runs/ask-host.ts'
+import { whyForbidden } from '../secrets/forbidden.ts'
 import { getRepository } from '../store/rows.ts'
 import { createDependencyCache, type DependencyCache } from '../worktrees/dependency-cache.ts'
 import { createRepositories } from '../worktrees/git-repositories.ts'
@@ -77,7 +78,8 @@ export function createProving(
     path: host.path,
     node: host.node,
     ownerHome: host.ownerHome,
-    clawHome: paths.home,
+    named: config.credentials,
+    forbidden: (reference) => whyForbidden(reference, { config, paths, secrets }),
     dir: realpathSync(tmpdir()),
     outputDir: paths.outputsDir,
     foldersForbidden,

@@ -4,7 +4,7 @@
  * An approval is for exactly what was shown: hosts, effects, credentials, probes and undo steps, by fingerprint. The
  * owner is asked once for all acts of a goal; the same act in a later plan needs no second word.
  */
-import { actFingerprint, type EffectRow } from '../../core/act.ts'
+import { type Act, actFingerprint, type EffectRow } from '../../core/act.ts'
 import { describeAct, effectStateWords, effectWords, isOutstanding, undoStepWords } from '../../core/act-words.ts'
 import type { Ask } from '../../core/ask.ts'
 import type { Plan } from '../../core/plan.ts'
@@ -15,9 +15,13 @@ import type { Snapshot } from './snapshot.ts'
 const APPROVES: ReadonlySet<Ask['kind']> = new Set(['act-approval', 'plan-approval'])
 
 /** The fingerprints of all acts of a plan, as an ask that shows them keeps them; null where it has none. */
-export function actsFingerprint(specs: readonly Pick<Task['spec'], 'act'>[]): string | null {
-  const prints = specs.flatMap(({ act }) => (act ? [actFingerprint(act)] : []))
+export function actsFingerprint(specs: readonly Task['spec'][]): string | null {
+  const prints = specs.flatMap((spec) => (spec.act ? [printOf(spec, spec.act)] : []))
   return prints.length > 0 ? prints.join(' ') : null
+}
+
+function printOf({ credentials }: Task['spec'], act: Act): string {
+  return actFingerprint({ act, credentials })
 }
 
 /** Whether the owner has agreed to what the task changes outside, or need not be asked. */
@@ -26,12 +30,12 @@ export function isActApproved(
   snapshot: Pick<Snapshot, 'goal' | 'asks'>,
   plan: Plan,
 ): boolean {
-  const { act } = task.spec
+  const { act, credentials } = task.spec
   if (!act) return true
   // A brain may have read anything: what it may open with the owner's keys, the owner says, whatever the autonomy.
-  const opensDoors = act.hosts.length > 0 || act.credentials.length > 0
+  const opensDoors = act.hosts.length > 0 || credentials.length > 0
   if (snapshot.goal.autonomy === 'auto' && (plan.author === 'owner' || !opensDoors)) return true
-  const print = actFingerprint(act)
+  const print = printOf(task.spec, act)
   return snapshot.asks.some(
     ({ kind, answer, fingerprint }) =>
       APPROVES.has(kind) && answer?.choice === 'yes' && fingerprint?.split(' ').includes(print),
@@ -51,7 +55,7 @@ export function askForActs(tasks: readonly Task[], snapshot: Snapshot, plan: Pla
     question: `Goal #${goal.number} wants to change something outside its repository (${open.map((task) => taskLabel(goal.number, task.number)).join(', ')}). Allow exactly this?`,
     detail: open
       .flatMap(({ number, spec }) =>
-        spec.act ? [describeAct(`${taskLabel(goal.number, number)} ${spec.title}`, spec.act)] : [],
+        spec.act ? [describeAct(`${taskLabel(goal.number, number)} ${spec.title}`, spec.act, spec.credentials)] : [],
       )
       .join('\n\n'),
     choices: [
@@ -67,7 +71,7 @@ export function askForActs(tasks: readonly Task[], snapshot: Snapshot, plan: Pla
 export function refuseActs(ask: Ask, tasks: readonly Task[]): Decision[] {
   const shown = new Set(ask.fingerprint?.split(' '))
   const refused = tasks.filter(
-    ({ spec, state }) => spec.act && !isTaskEnded(state) && shown.has(actFingerprint(spec.act)),
+    ({ spec, state }) => spec.act && !isTaskEnded(state) && shown.has(printOf(spec, spec.act)),
   )
   const reason = `refused by the owner${ask.answer?.text ? `: ${ask.answer.text}` : ''}`
   return [

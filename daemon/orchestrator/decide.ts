@@ -235,7 +235,8 @@ export function describePlan(plan: Plan): string {
       (check) =>
         `   - ${check.kind === 'fails-before' ? 'must come to pass' : 'must still pass'}: \`${check.command}\``,
     )
-    if (task.act) return `${index + 1}. ${describeAct(`${task.title}${needs}, outside the repository`, task.act)}`
+    if (task.act)
+      return `${index + 1}. ${describeAct(`${task.title}${needs}, outside the repository`, task.act, task.credentials)}`
     return [
       `${index + 1}. **${task.title}**${needs}, may change ${task.footprint.map((glob) => `\`${glob}\``).join(', ')}`,
       ...checks,

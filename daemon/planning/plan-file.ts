@@ -7,7 +7,7 @@
  */
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
-import { Act, ActCredential, ActEffect, ActHost, PROBES } from '../../core/act.ts'
+import { Act, ActEffect, ActHost, PROBES } from '../../core/act.ts'
 import { type Complaint, explainIssues } from '../../core/explain.ts'
 import { Fault } from '../../core/fault.ts'
 import { Check, OverlayFile, PlanDraft, PlannedTask } from '../../core/plan.ts'
@@ -40,7 +40,6 @@ const FileAct = z.strictObject({
   ...Act.shape,
   hosts: z.array(z.strictObject(ActHost.shape)).max(20).default([]),
   effects: z.array(z.strictObject(ActEffect.shape)).max(60).default([]),
-  credentials: z.array(z.strictObject(ActCredential.shape)).max(20).default([]),
   probes: z
     .array(
       z.discriminatedUnion('probe', [

@@ -6,7 +6,7 @@
  * baseline do, and their reasons come back here with the plan they refused.
  */
 import { z } from 'zod'
-import { type Act, ActCredential, ActEffect, ActHost, PROBES } from '../../core/act.ts'
+import { type Act, ActEffect, ActHost, PROBES } from '../../core/act.ts'
 import { Check, OverlayFile, PlanDraft, PlannedTask, TaskKind } from '../../core/plan.ts'
 import type { Usage } from '../../core/run.ts'
 import type { Brain } from '../brain/brain.ts'
@@ -58,7 +58,7 @@ const WireAct = z.object({
       address: ActHost.shape.address.describe('Host name or address'),
       port: ActHost.shape.port.unwrap().nullable().describe('Of ssh; null: 22'),
       user: ActHost.shape.user.describe('The account to log in as'),
-      key: ActHost.shape.key.describe('Where the private key is, as the owner said: file:/path or env:NAME'),
+      key: ActHost.shape.key.describe('The private key to log in with: the name or reference that the owner gave it'),
       hostKey: ActHost.shape.hostKey
         .unwrap()
         .describe('Its public key, where the owner gave it; null: as in their known_hosts'),
@@ -76,13 +76,6 @@ const WireAct = z.object({
       undoByHand: ActEffect.shape.undoByHand
         .unwrap()
         .describe('How a person takes it back, where no command can; else null'),
-    }),
-  ),
-  credentials: z.array(
-    z.object({
-      name: ActCredential.shape.name.describe('The variable of the environment'),
-      from: ActCredential.shape.from.describe('Where the secret is, as the owner said'),
-      why: ActCredential.shape.why,
     }),
   ),
   probes: z.array(

@@ -6,10 +6,13 @@ import { isAbsolute, normalize } from 'node:path'
 import { type Act, type ActEffect, type ActHost, hostNamed, type Probe } from '../../core/act.ts'
 import { nearest } from '../../core/fault.ts'
 import type { PlanDraft, PlannedTask } from '../../core/plan.ts'
+import { isReference, REFERENCE_WORDS } from '../../core/secret-reference.ts'
 import { isVacuous } from '../proof/vacuous.ts'
 import { findSideBySide } from './order.ts'
 
 export interface ActFacts {
+  /** Names of the owner's for secrets. */
+  credentials?: readonly string[]
   /** Folders of this machine that no run may write in: the Claw home, the owner's keys and logins. */
   foldersForbidden?: readonly string[]
 }
@@ -27,20 +30,8 @@ export function vetAct(task: PlannedTask, facts: ActFacts = {}): string[] {
       `${who} is of kind \`act\` and declares nothing: \`act\` says which hosts it reaches, what it changes, by which probes that is seen and how it is undone.`,
     ]
   }
-  return [
-    ...vetProbes(act, who),
-    ...vetEffects(act, who, facts),
-    ...vetHosts(act, who),
-    ...twice(act.credentials, ({ name }) => name).map((name) => `${who} names the credential ${name} twice.`),
-    ...act.credentials
-      .filter(({ name }) => RESERVED.test(name))
-      .map(({ name }) => `${who} wants the variable ${name} for a credential; that one says how its run works.`),
-    ...vetRest(task, who),
-  ]
+  return [...vetProbes(act, who), ...vetEffects(act, who, facts), ...vetHosts(act, who, facts), ...vetRest(task, who)]
 }
-
-/** Variables by which a run finds its programs, its home and its ssh. */
-const RESERVED = /^(PATH|HOME|TMPDIR|SHELL|USER|IFS|ENV|BASH_ENV|NODE_OPTIONS|SSH_.*|LD_.*|GIT_.*|CLAW_.*)$/
 
 function vetProbes(act: Act, who: string): string[] {
   const reasons = twice(act.probes, ({ name }) => name).map(
@@ -110,12 +101,19 @@ function vetHere(effect: ActEffect, who: string, { foldersForbidden = [] }: ActF
     : [`${who} declares "${path}", and nothing in ${forbidden} may be changed by a run.`]
 }
 
-function vetHosts(act: Act, who: string): string[] {
+function vetHosts(act: Act, who: string, { credentials: known }: ActFacts): string[] {
   const used = new Set<string | null>([
     ...act.effects.map(({ host }) => host),
     ...act.probes.map((probe) => ('host' in probe ? probe.host : null)),
   ])
   return [
+    // The key is not repeated: it may be the secret itself.
+    ...act.hosts
+      .filter(({ key }) => !isReference(key) && known?.includes(key) !== true)
+      .map(
+        ({ name }) =>
+          `${who} logs in to "${name}" with a key that is neither a name from \`credentials\` in the configuration nor a reference (${REFERENCE_WORDS}).`,
+      ),
     ...twice(act.hosts, ({ name }) => name).map((name) => `${who} has two hosts called "${name}"; name them apart.`),
     ...act.hosts
       .filter(({ name }: ActHost) => !used.has(name))

@@ -72,7 +72,8 @@ function vetGoalChecks({ checks }: PlanDraft): string[] {
 
 function vetTask(task: PlannedTask, draft: PlanDraft, facts: PlanFacts): string[] {
   const who = `Task "${task.key}"`
-  if (task.kind === 'act') return [...vetAct(task, facts), ...vetAgent(task, who, facts)]
+  if (task.kind === 'act')
+    return [...vetAct(task, facts), ...vetAgent(task, who, facts), ...vetCredentials(task, who, facts)]
   return [
     ...vetAct(task, facts),
     ...vetTaskChecks(task, who),

@@ -157,10 +157,6 @@ export function loadPrompts() {
           'Effects:',
           declared.effects.map((effect) => `${effectWords(effect)}. Undo: ${undoStepWords(effect, undefined)}`),
         ),
-        credentials: headed(
-          'Secrets, as variables of your environment:',
-          declared.credentials.map(({ name, why }) => `\`${name}\`: ${why}`),
-        ),
         probes: bullets(declared.probes.map((probe) => `${probe.name}: ${probeWords(probe)}`)),
         earlier: earlier ? `## What was before\n\n${output(earlier)}` : '',
       }),

@@ -46,10 +46,10 @@ function stateLines(task: Task, deciding: Proof | undefined): string {
 }
 
 /** What an act reached and what became of each of its effects. */
-function actLines({ spec: { act } }: Task, effects: readonly EffectRow[]): string {
+function actLines({ spec: { act, credentials } }: Task, effects: readonly EffectRow[]): string {
   if (!act) return ''
   const hosts = act.hosts.map((host) => `Reached ${code(host.name)}: ${line(addressWords(host))}`)
-  const secrets = act.credentials.map(({ name, from }) => `Was given ${code(name)} from ${code(from)}`)
+  const secrets = credentials.map(({ secret, variable }) => `Was given ${code(secret)} as ${code(variable)}`)
   const rows = effects.map((effect) => [effectLine(effect), line(effect.spec.what, 200), effectStateWords(effect)])
   const head = rows.length > 0 ? table(['effect', 'what', 'state'], rows) : 'Nothing was begun outside.'
   return [bullets([...hosts, ...secrets]), head].filter((text) => text !== '').join('\n\n')

@@ -199,7 +199,7 @@ export class Attempt {
           worktree: run.worktree,
           readable: [this.repository.gitDir, ...(place?.readable ?? [])],
           writable: place?.writable ?? [],
-          hosts: hostsOf(workplace, place),
+          hosts: [...(workplace.hosts ?? []), ...(place?.hosts ?? [])],
           home: workplace.home,
           tmp: workplace.tmp,
           sessionId: id,

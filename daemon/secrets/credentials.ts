@@ -76,6 +76,12 @@ export function createCredentials(deps: CredentialsDeps) {
   ): Promise<'given' | 'refused'> {
     const before = await findConsent(store.db, reference, goal)
     if (before) return before.verdict
+    // An act only runs once the owner agreed to all that it does and is given, shown together.
+    if (task.spec.act) {
+      const consent = { subject: reference, verdict: 'given', by: 'act-approval', goalId: goal.id } as const
+      await store.transaction((tx) => addConsent(tx, world.clock.now(), consent))
+      return 'given'
+    }
     const fingerprint = `credential ${reference}`
     const label = taskLabel(goal.number, task.number)
     const ask = await store.transaction(async (tx) => {

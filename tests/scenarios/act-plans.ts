@@ -63,7 +63,6 @@ export async function aPage(machine: Machine, changes: Partial<Act> = {}): Promi
           undoByHand: null,
         },
       ],
-      credentials: [],
       probes: [
         {
           name: 'the page is served',

@@ -84,9 +84,9 @@ describe('an act is refused', () => {
       /nothing in \/home\/ada\/.claw/,
     ],
     [
-      'whose credential takes the place of PATH',
-      [anActTask({}, { credentials: [{ name: 'LD_PRELOAD', from: 'env:X', why: 'so' }] })],
-      /wants the variable LD_PRELOAD/,
+      'with a key that is neither a name nor a reference',
+      [anActTask({}, { hosts: [{ ...host, key: 'BEGIN OPENSSH' }] })],
+      /logs in to "web1" with a key that is neither/,
     ],
     [
       'with checks',
@@ -149,11 +149,6 @@ describe('a plan file', () => {
       /^plan\.yaml:8: unknown key "tasks\[0\]\.act\.probes\[0\]\.adress"/,
     ],
     [
-      'the secret itself',
-      '      credentials: [{ name: TOKEN, from: s3cr3t, why: so }]',
-      /credentials\[0\]\.from" is no reference: say where the secret lies/,
-    ],
-    [
       'a host name that ends a line of ssh_config',
       '      hosts: [{ name: web1, address: "a\\n  ProxyCommand x", user: u, key: "env:K" }]',
       /hosts\[0\]\.address/,
@@ -164,7 +159,11 @@ describe('a plan file', () => {
 })
 
 test('an approval is for exactly what was shown', () => {
-  const act = (over = {}) => aPlan({ tasks: [anActTask({}, over)] }).tasks[0]!.act!
+  const act = (over = {}, credentials: unknown[] = []) => {
+    const spec = aPlan({ tasks: [anActTask({ credentials }, over)] }).tasks[0]!
+    return { act: spec.act!, credentials: spec.credentials }
+  }
   expect(actFingerprint(act())).toBe(actFingerprint(act()))
   expect(actFingerprint(act({ hosts: [{ ...host, user: 'root' }] }))).not.toBe(actFingerprint(act()))
+  expect(actFingerprint(act({}, [{ secret: 'env:X', variable: 'X' }]))).not.toBe(actFingerprint(act()))
 })
