@@ -10,7 +10,14 @@ export const TelegramConfig = z.strictObject({
 })
 export type TelegramConfig = z.infer<typeof TelegramConfig>
 
-export const ChannelConfig = z.discriminatedUnion('kind', [TelegramConfig])
+export const MatrixConfig = z.strictObject({
+  kind: z.literal('matrix'),
+  homeserver: z.string().url().describe('Where the client-server API is: `https://matrix.org`.'),
+  token: secret('The account’s access token'),
+})
+export type MatrixConfig = z.infer<typeof MatrixConfig>
+
+export const ChannelConfig = z.discriminatedUnion('kind', [TelegramConfig, MatrixConfig])
 export type ChannelConfig = z.infer<typeof ChannelConfig>
 
 const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/

@@ -1,9 +1,10 @@
 /** The kinds of channels, by hand. A new one is written in a file of its own, named here and in config/channels.ts. */
 import { Fault, nearest } from '../../core/fault.ts'
 import type { ChannelKind } from './kind.ts'
+import { matrixKind } from './matrix/matrix-kind.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind is checked against its own configuration where it is defined
-export const CHANNEL_KINDS: readonly ChannelKind<any>[] = []
+export const CHANNEL_KINDS: readonly ChannelKind<any>[] = [matrixKind]
 
 /** Throws channel_not_found with the nearest. */
 export function kindNamed(kind: string): (typeof CHANNEL_KINDS)[number] {
