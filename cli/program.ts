@@ -281,6 +281,21 @@ export function createProgram(run: Run): Command {
       run(options, async (surface) => (await import('./commands/mcp.ts')).install(surface, client, options)),
     )
 
+  const skills = program.command('skills').description('Agent Skills, yours and your repositories’: list, agree.')
+  leaf(skills, 'list', 'List them with whether agents may use them (the short form is `claw skills`).', {
+    isDefault: true,
+  })
+    .option('--repo <path>', 'Only of this repository.')
+    .action((options: Json & { repo?: string }) =>
+      run(options, async (surface) => (await import('./commands/skills.ts')).list(surface, options)),
+    )
+  leaf(skills, 'agree <name>', 'Let agents use a repository’s skill as it is now.')
+    .option('--repo <path>', 'Where it lies, if several repositories have one of that name.')
+    .option('--refuse', 'They must not use it.')
+    .action((name: string, options: Json & { repo?: string; refuse?: boolean }) =>
+      run(options, async (surface) => (await import('./commands/skills.ts')).agree(surface, name, options)),
+    )
+
   const tools = program.command('tools').description('Tools of your other MCP servers: list, agree, login, logout.')
   leaf(tools, 'list', 'List them with what becomes of a call (the short form is `claw tools`).', { isDefault: true })
     .option('--fresh', 'Ask the servers first, also those that do not run.')

@@ -23,6 +23,8 @@ export interface Paths {
   workspacesDir: string
   reportsDir: string
   notesDir: string
+  /** The owner's own Agent Skills: folders with a SKILL.md. */
+  skillsDir: string
   /** The index of the notes, and fetched models: all of it can be made again. */
   memoryDir: string
   /** Files that people sent, for goals. */
@@ -64,6 +66,7 @@ export function pathsIn(home: string): Paths {
     workspacesDir: join(home, 'workspaces'),
     reportsDir: join(home, 'reports'),
     notesDir: join(home, 'notes'),
+    skillsDir: join(home, 'skills'),
     memoryDir: join(home, 'memory'),
     attachmentsDir: join(home, 'attachments'),
     secretsDir: join(home, 'secrets'),

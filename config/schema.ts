@@ -77,12 +77,14 @@ export const McpServerConfig = z
     env: z
       .record(z.string(), z.string())
       .default({})
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: what stands in the file
       .describe('Its environment beside PATH and HOME. `env:NAME`, `file:/path` and `${NAME}` stand for secrets.'),
     cwd: z.string().optional().describe('Where it runs; default: the Claw home.'),
     url: z.string().min(1).optional().describe('Where a remote server is reached.'),
     headers: z
       .record(z.string(), z.string())
       .default({})
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: what stands in the file
       .describe('Sent with each request: `Authorization: Bearer ${NAME}`.'),
     oauth: z
       .strictObject({

@@ -48,6 +48,7 @@ import { wakeLimited } from './orchestrator/wake-limited.ts'
 import { createProcessTable } from './processes/process-table.ts'
 import { readOutput } from './proof/read-output.ts'
 import { readMetrics } from './read-metrics.ts'
+import { roomOf } from './runs/prepare-workplace.ts'
 import { createScheduling } from './schedules/create-scheduling.ts'
 import { createReadTime } from './schedules/read-time.ts'
 import type { Schedules } from './schedules/schedules.ts'
@@ -56,6 +57,8 @@ import { createHostSecrets, readSecretFile } from './secrets/host-secrets.ts'
 import { readKeyring } from './secrets/read-keyring.ts'
 import { createRunProgram } from './secrets/run-program.ts'
 import type { Secrets } from './secrets/secrets.ts'
+import type { Skills } from './skills/skills.ts'
+import { createStoreSkills } from './skills/store-skills.ts'
 import { listConsented } from './store/consent-rows.ts'
 import { costSheet } from './store/ledger-rows.ts'
 import { addEvent, getProof, latestEvent, listEvents } from './store/rows.ts'
@@ -99,6 +102,7 @@ export interface Daemon extends AsyncDisposable {
   outside: OutsideTools
   /** Conversation, channels and people. */
   chat: NonNullable<ChatRouteDeps['chat']> & NonNullable<ChannelRouteDeps['chat']>
+  skills: Skills
   /** Mends what a crash left, then runs jobs. */
   start(): Promise<void>
   /** Resolves when no job is due and none runs. */
@@ -244,7 +248,9 @@ export async function createDaemon({
   const tokens = createTokens({ store, world })
   const runTokens = await openRunTokens(store)
   const worktreeOf: WorktreeOf = (label, taskId) => join(paths.worktreesDir, `${label}-${taskId.slice(-6)}`)
+  const skills = createStoreSkills({ store, world, desk: proving.desk, folder: paths.skillsDir })
   defineWorkflow(ground, machine, proving, thinking, {
+    skills,
     worktreeOf,
     runTokens,
     url,
@@ -386,7 +392,8 @@ export async function createDaemon({
         import('./mcp/endpoint.ts'),
         import('./mcp/run-context.ts'),
       ])
-      const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes, outside })
+      const homeOf = (taskId: string) => roomOf(paths.runsDir, taskId, '').home
+      const runOf = createRunContexts({ store, world, inbox, events, memory: () => notes, outside, skills, homeOf })
       return createMcpEndpoint({ world, version: host.version, token, tokens, runTokens, owner, runOf, closing })
     },
     secrets,
@@ -399,6 +406,7 @@ export async function createDaemon({
       secretsDir: paths.secretsDir,
       record: (event) => store.transaction((tx) => addEvent(tx, world.clock.now(), event)),
     },
+    skills,
     async start() {
       await readAgain(secrets, await listConsented(store.db))
       await verifier.sweep()

@@ -120,6 +120,7 @@ async function main(): Promise<void> {
     tokens: parts.tokens,
     outside: parts.outside,
     chat: parts.chat,
+    skills: parts.skills,
     readPlanFile,
     redactor: parts.redactor,
     token,

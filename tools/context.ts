@@ -247,8 +247,17 @@ export interface RunContext {
   ): Promise<OwnerSaid>
   /** Bound to the task's repository and goal. Undefined where there is no memory. */
   memory: RunMemory | undefined
+  /** Undefined where there is no place for skills. */
+  skills: SkillsForRun | undefined
   /** Undefined where the owner has no other servers. */
   outside: OutsideForRun | undefined
+}
+
+/** Descriptions of how work is done, that the owner lets runs use. */
+export interface SkillsForRun {
+  list(): Promise<{ name: string; description: string }[]>
+  /** Throws skill_not_found. */
+  use(name: string): Promise<{ name: string; markdown: string; files: string[]; folder: string | null }>
 }
 
 /** Tools of the owner's other MCP servers, as far as the owner gives them to runs. */

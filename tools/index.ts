@@ -42,6 +42,7 @@ import { readScratch } from './run/read-scratch.ts'
 import { recall as recallInRun } from './run/recall.ts'
 import { remember as rememberInRun } from './run/remember.ts'
 import { reportProgress } from './run/report-progress.ts'
+import { useSkill } from './run/use-skill.ts'
 import type { AnyTool } from './tool.ts'
 
 /** For whoever holds one of the owner's tokens, in the order in which a day needs them. */
@@ -84,6 +85,7 @@ export const OWNER_TOOLS: readonly AnyTool<'owner'>[] = [
 /** For an agent at work, each bound to its own task. */
 export const RUN_TOOLS: readonly AnyTool<'run'>[] = [
   brief,
+  useSkill,
   recallInRun,
   rememberInRun,
   readScratch,

@@ -23,6 +23,7 @@ import { createDispatcher } from '../orchestrator/dispatcher.ts'
 import { createGiveUp } from '../orchestrator/give-up.ts'
 import type { JobName } from '../orchestrator/jobs.ts'
 import type { Budget } from '../orchestrator/snapshot.ts'
+import { createLookUp } from '../planning/look-up.ts'
 import { createPlanBaseline } from '../planning/plan-baseline.ts'
 import { createPlanGoal } from '../planning/plan-goal.ts'
 import { survey } from '../planning/survey.ts'
@@ -38,6 +39,8 @@ import { createTaskPrompts } from '../runs/task-prompts.ts'
 import { createTidyTask } from '../runs/tidy-task.ts'
 import { createCredentials } from '../secrets/credentials.ts'
 import { whyForbidden } from '../secrets/forbidden.ts'
+import type { Skills } from '../skills/skills.ts'
+import { skillFiles } from '../skills/skills-for-run.ts'
 import { getGoal, listTasks } from '../store/rows.ts'
 import type { Ground } from './ground.ts'
 import type { Machine } from './machine.ts'
@@ -58,6 +61,7 @@ export function defineWorkflow(
   more: {
     worktreeOf: WorktreeOf
     runTokens: RunTokens
+    skills: Skills
     /** Where the daemon listens; undefined: it does not, and runs get no tools. */
     url: (() => string) | undefined
     onGoalEnded: (goal: Goal) => Promise<void>
@@ -115,7 +119,8 @@ export function defineWorkflow(
     desk,
     survey: async (repository, commit) => surveyToMarkdown(await survey({ repository, commit })),
     recall: recall.forPlan,
-    draft: async ({ goal, survey: surveyMarkdown, memory, previous, finished, words }, signal) =>
+    lookUp: createLookUp({ ...thinking, outside: ground.outside, skills: more.skills }),
+    draft: async ({ goal, survey: surveyMarkdown, memory, lookedUp, previous, finished, words }, signal) =>
       thinking.planner.plan(
         {
           goalId: goal.id,
@@ -123,6 +128,7 @@ export function defineWorkflow(
           surveyMarkdown,
           preferences: memory.preferences,
           memoryMarkdown: memory.recalled,
+          lookedUp,
           previous,
           finished,
           steers: words,
@@ -263,10 +269,12 @@ function runParts(
     runTokens,
     url,
     layAttachments,
+    skills,
   }: {
     runTokens: RunTokens
     url: (() => string) | undefined
     layAttachments: (goalId: string, folder: string) => Promise<void>
+    skills: Skills
   },
 ): Pick<RunTaskDeps, 'agent' | 'prepare' | 'mcpServers' | 'endLeftovers' | 'permission' | 'askHost'> {
   const prepareWorkplace = createPrepareWorkplace({ world, sandbox, shell, dependencies, runsDir: paths.runsDir })
@@ -287,6 +295,7 @@ function runParts(
         hosts: config.sandbox.hosts,
       }
       await layAttachments(goal.id, join(workplace.home, 'attachments'))
+      writeHomeFiles(workplace.home, skillFiles(await skills.usable(goal, input.base)))
       if (!url || !runServers) return workplace
       // The same tools for agents that take no MCP servers: a command on their PATH.
       const command = runServers.command(

@@ -19,6 +19,7 @@ import type { McpEndpoint } from '../mcp/endpoint.ts'
 import type { Tokens } from '../mcp/tokens.ts'
 import type { OutsideTools } from '../mcp-client/outside-tools.ts'
 import type { Schedules } from '../schedules/schedules.ts'
+import type { Skills } from '../skills/skills.ts'
 import { backupRoutes } from './backup.ts'
 import { type ChannelRouteDeps, channelRoutes, peopleRoutes } from './channels.ts'
 import { type ChatRouteDeps, chatRoutes } from './chat.ts'
@@ -39,6 +40,7 @@ import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
 import { redacting } from './redacting.ts'
 import { scheduleRoutes } from './schedules.ts'
+import { skillRoutes } from './skills.ts'
 import { taskRoutes } from './tasks.ts'
 import { tokenRoutes } from './tokens.ts'
 import { toolRoutes } from './tools.ts'
@@ -65,6 +67,8 @@ export interface AppDeps extends NoteRouteDeps {
   tokens?: Tokens
   /** Takes secrets out of every answer. */
   redactor?: Redactor
+  /** Agent Skills of the owner and of their repositories. */
+  skills?: Skills
   /** Tools of the owner's other MCP servers. */
   /** The conversation at this machine, channels and people. */
   chat?: NonNullable<ChatRouteDeps['chat']> & NonNullable<ChannelRouteDeps['chat']>
@@ -111,6 +115,7 @@ export function createApp(deps: AppDeps) {
     .route('/v1/recall', recallRoutes(deps))
     .route('/v1/memory', memoryRoutes(deps))
     .route('/v1/tools', toolRoutes(deps))
+    .route('/v1/skills', skillRoutes(deps))
     .route('/v1', proofRoutes(deps))
     .route('/', metricsRoutes(deps))
     .route('/v1', backupRoutes(deps))

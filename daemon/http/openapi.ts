@@ -85,6 +85,7 @@ import {
   ScheduleListSchema,
   ScheduleViewSchema,
 } from './schedules.ts'
+import { AgreeSkillBody, SkillListSchema, SkillSchema, SkillsQuery } from './skills.ts'
 import { AgreeBody, LoginSchema, LogoutSchema, ToolServerListSchema, ToolServerSchema, ToolsQuery } from './tools.ts'
 
 export interface RouteWords {
@@ -298,6 +299,16 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     status: 201,
   },
   'DELETE /v1/tokens/{token}': { summary: 'Revokes a token: it opens nothing any more.', answer: TokenSchema },
+  'GET /v1/skills': {
+    summary: 'Agent Skills, yours and those of your repositories, with whether they may be used.',
+    query: SkillsQuery,
+    answer: SkillListSchema,
+  },
+  'POST /v1/skills/agree': {
+    summary: 'Lets agents use a repository’s skill as it is now, or says that they must not.',
+    body: AgreeSkillBody,
+    answer: SkillSchema,
+  },
   'GET /v1/tools': {
     summary: 'The tools of your other MCP servers, with what becomes of a call.',
     query: ToolsQuery,

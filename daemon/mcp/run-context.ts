@@ -5,6 +5,8 @@ import type { MemoryForTools, RunContext, RunMemory } from '../../tools/context.
 import type { StoreInbox } from '../inbox/store-inbox.ts'
 import type { OutsideTools } from '../mcp-client/outside-tools.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
+import type { Skills } from '../skills/skills.ts'
+import { createSkillsForRun } from '../skills/skills-for-run.ts'
 import { getGoal, getPlan, getRun, getTask, listTasks } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { createAskOwner } from './ask-owner.ts'
@@ -18,6 +20,9 @@ export interface RunContextDeps {
   events: Pick<EventWriter, 'write'>
   /** Undefined where there is no memory. */
   memory(): MemoryForTools | undefined
+  skills?: Skills
+  /** Where a task's private HOME lies. */
+  homeOf(taskId: string): string
   /** The owner's other servers, where there are any. */
   outside?: OutsideTools
 }
@@ -41,6 +46,7 @@ export function createRunContexts(deps: RunContextDeps): (runId: RunId) => RunCo
       },
       askOwner: (question, waitMs, signal) => askOwner(runId, question, waitMs, signal),
       memory: memory && memoryOf(store, memory, row),
+      skills: deps.skills && createSkillsForRun({ store, skills: deps.skills, homeOf: deps.homeOf }, row),
       outside: deps.outside && createOutsideForRun({ store, tools: deps.outside }, row),
     }
   }

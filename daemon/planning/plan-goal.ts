@@ -25,6 +25,8 @@ export interface PlanGoalDeps {
   survey(repository: Repository, commit: string): Promise<string>
   /** What memory says that bears on the goal, and what it forbids. */
   recall(goal: Goal, files: readonly string[]): Promise<PlanMemory>
+  /** What the brain looks up before it plans; null where there is nothing to look up with. */
+  lookUp?(input: { goal: Goal; commit: string; survey: string }, signal: AbortSignal): Promise<string | null>
   /** Asks the brain. */
   draft(request: DraftRequest, signal: AbortSignal): Promise<{ draft: PlanDraft; author: string }>
   /** Runs each check of the plan on its base. */
@@ -41,6 +43,7 @@ export interface DraftRequest {
   goal: Goal
   survey: string
   memory: PlanMemory
+  lookedUp: string | null
   /** The refused version before this one, with the reasons. */
   previous: { draft: PlanDraft; reasons: string[] } | null
   /** Tasks that are done and stay. */
@@ -87,11 +90,14 @@ export function createPlanGoal(deps: PlanGoalDeps) {
     let offLimits: readonly OffLimit[] = []
     if (!draft) {
       const memory = await deps.recall(goal, files)
+      const survey = await deps.survey(repository, commit)
+      const lookedUp = (await deps.lookUp?.({ goal, commit, survey }, signal)) ?? null
       const drafted = await deps.draft(
         {
           goal,
-          survey: await deps.survey(repository, commit),
+          survey,
           memory,
+          lookedUp,
           previous: await previousOf(plan),
           finished: finished.map((task) => ({ key: task.spec.key, title: task.spec.title })),
           words: plan.request,

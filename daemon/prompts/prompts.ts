@@ -74,6 +74,18 @@ export interface MakePlan {
   /** The owner's standing preferences, in their words. */
   preferences: string | null
   memoryMarkdown: string | null
+  /** What the brain looked up before, its pieces marked as material; null: there was nothing to look up with. */
+  lookedUp?: string | null
+}
+
+export interface LookUp {
+  goalText: string
+  surveyMarkdown: string
+  tools: readonly { name: string; description: string; inputSchema: unknown }[]
+  skills: readonly { name: string; description: string }[]
+  /** Pieces that are marked as material already. */
+  found: readonly string[]
+  callsLeft: number
 }
 
 export interface ReviewTask {
@@ -88,6 +100,9 @@ export interface ReviewTask {
 /** What goes in at most, in characters; about four make a token. */
 const SURVEY_MAX = 80_000
 const MEMORY_MAX = 20_000
+const TOOLS_MAX = 40_000
+const SCHEMA_MAX = 2_000
+const LOOK_UP_SURVEY_MAX = 20_000
 const PREVIOUS_MAX = 80_000
 const FEEDBACK_MAX = 40_000
 const DIFF_MAX = 240_000
@@ -118,6 +133,7 @@ export function loadPrompts() {
   const reconcile = one('reconcile')
   const steer = one('steer-task')
   const plan = two('make-plan')
+  const lookUp = two('look-up')
   const review = two('review')
   const writeUp = two('write-up')
   const lessons = two('lessons')
@@ -198,6 +214,17 @@ export function loadPrompts() {
         preferences: v.preferences ?? 'Nothing.',
         survey: asData('survey', v.surveyMarkdown, SURVEY_MAX),
         memory: v.memoryMarkdown ? asData('memory', v.memoryMarkdown, MEMORY_MAX) : 'Nothing that bears on this goal.',
+        looked: v.lookedUp || 'Nothing.',
+      }),
+
+    lookUp: (v: LookUp): SystemAndPrompt =>
+      lookUp({
+        goal: v.goalText,
+        tools: v.tools.length > 0 ? asData('tools', v.tools.map(toolWords).join('\n'), TOOLS_MAX) : 'None.',
+        skills: bullets(v.skills.map(({ name, description }) => `\`${name}\`: ${description}`)) || 'None.',
+        survey: asData('survey', v.surveyMarkdown, LOOK_UP_SURVEY_MAX),
+        found: v.found.join('\n\n') || 'Nothing yet.',
+        left: `You may make ${v.callsLeft} more calls.`,
       }),
 
     review: (v: ReviewTask): SystemAndPrompt =>
@@ -235,6 +262,11 @@ export function loadPrompts() {
     writeUp: ({ goalText, record }: { goalText: string; record: string }): SystemAndPrompt =>
       writeUp({ goal: goalText, record: asData('record', record, RECORD_MAX) }),
   }
+}
+
+/** A schema that is long says little to a model. */
+function toolWords({ name, description, inputSchema }: LookUp['tools'][number]): string {
+  return `- ${name}: ${description}\n  input: ${JSON.stringify(inputSchema).slice(0, SCHEMA_MAX)}`
 }
 
 function bullets(lines: readonly string[]): string {

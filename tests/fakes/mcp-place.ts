@@ -11,6 +11,7 @@ import { createTokens } from '../../daemon/mcp/tokens.ts'
 import type { OutsideTools } from '../../daemon/mcp-client/outside-tools.ts'
 import { createEventWriter } from '../../daemon/orchestrator/event-writer.ts'
 import { createStoreSchedules } from '../../daemon/schedules/store-schedules.ts'
+import type { Skills } from '../../daemon/skills/skills.ts'
 import { addGoal, addPlan, addRepository, addRun, addTask } from '../../daemon/store/rows.ts'
 import { createSqliteQueue } from '../../daemon/store/sqlite-queue.ts'
 import { openSqliteStore } from '../../daemon/store/sqlite-store.ts'
@@ -30,6 +31,7 @@ export interface PlaceOptions {
   hasMemory?: boolean
   extend?: NonNullable<ToolServerDeps['extend']>
   port?: () => number
+  skills?: Skills
   /** The owner's other servers, over the place's own rows. */
   outside?(parts: { store: Store; world: World; inbox: StoreInbox }): Promise<OutsideTools>
 }
@@ -79,6 +81,8 @@ export async function openMcpPlace(options: PlaceOptions = {}) {
   }
   const outside = await options.outside?.({ store, world: theWorld, inbox: runInbox })
   const runOf = createRunContexts({
+    homeOf: (taskId) => `/home/of/${taskId}`,
+    ...(options.skills ? { skills: options.skills } : {}),
     ...(outside ? { outside } : {}),
     store,
     world: theWorld,

@@ -1,10 +1,27 @@
 import { expect, test } from 'vitest'
+import type { Skill, Skills } from '../../daemon/skills/skills.ts'
 import { getRun, listAsks, listEvents, moveRun } from '../../daemon/store/rows.ts'
 import { OWNER_TOOLS, RUN_TOOLS } from '../../tools/index.ts'
 import { addTwoGoals, type McpPlace, openMcpPlace, wordsOf } from '../fakes/mcp-place.ts'
 
+const aSkill = (name: string, text: string): Skill => ({
+  name,
+  description: 'How we write',
+  from: 'repository',
+  folder: `skills/${name}`,
+  digest: name,
+  files: [{ path: 'SKILL.md', text }],
+})
+
+/** Each goal’s repository has a skill of its own. */
+const SKILLS: Skills = {
+  usable: async ({ id }) => [id === 'goal_1' ? aSkill('house', 'Names are short.') : aSkill('two', 'secret-2')],
+  list: async () => [],
+  agree: () => Promise.reject(new Error('not of a run')),
+}
+
 async function aPlace() {
-  const place = await openMcpPlace()
+  const place = await openMcpPlace({ skills: SKILLS })
   await addTwoGoals(place)
   return place
 }
@@ -23,6 +40,16 @@ const CALLS: Record<
   }
 > = {
   brief: { input: {}, words: '# Task 1.1: Task 1.1 (attempt 1)' },
+  use_skill: {
+    input: { name: 'house' },
+    words: 'Names are short.',
+    async after(place) {
+      const client = await place.connect(place.runToken('run_11'))
+      expect(wordsOf(await client.callTool({ name: 'use_skill', arguments: {} }))).toBe('- house: How we write')
+      const other = await client.callTool({ name: 'use_skill', arguments: { name: 'huose' } })
+      expect([other.isError, wordsOf(other)]).toEqual([true, expect.stringContaining('Did you mean house?')])
+    },
+  },
   recall: {
     input: { query: 'redis' },
     words: 'Redis of shop 1',

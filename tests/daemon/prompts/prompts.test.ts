@@ -69,6 +69,16 @@ test('every file is used, and no variable is left in what is said', () => {
         memoryMarkdown: null,
       }),
     ),
+    ...Object.values(
+      prompts.lookUp({
+        goalText: 'G',
+        surveyMarkdown: 'S',
+        tools: [{ name: 't', description: 'T', inputSchema: { type: 'object' } }],
+        skills: [{ name: 's', description: 'S' }],
+        found: [],
+        callsLeft: 8,
+      }),
+    ),
     ...Object.values(prompts.review({ goalText: 'G', task, contract, diff: 'D', results: [], guards: [] })),
     ...Object.values(prompts.writeUp({ goalText: 'G', record: 'R' })),
     ...Object.values(prompts.lessons({ goalText: 'G', record: 'R' })),
@@ -81,6 +91,7 @@ test('every file is used, and no variable is left in what is said', () => {
     [
       'continue-task',
       'lessons',
+      'look-up',
       'make-plan',
       'read-time',
       'reconcile',
