@@ -9,6 +9,7 @@ import { readVersion } from '../config/version.ts'
 import { nearest } from '../core/fault.ts'
 import type { CostOptions } from './commands/cost.ts'
 import type { ListOptions } from './commands/goals.ts'
+import type { PolicyOptions } from './commands/policy.ts'
 import type { ScheduleOptions } from './commands/schedule.ts'
 import { memoryCommands } from './memory-commands.ts'
 import { choices, type Json, type Leaf, positive, type Run, repeated, wholeNumber } from './options.ts'
@@ -23,6 +24,7 @@ export interface GoalOptions {
   maxUsd?: number
   maxTokens?: number
   agent?: string
+  permissions?: string
   plan?: string
   watch?: boolean
   json?: boolean
@@ -126,6 +128,18 @@ export function createProgram(run: Run): Command {
     )
 
   memoryCommands(program, leaf, run)
+
+  const policy = program.command('policy').description('What agents may do without you.')
+  leaf(policy, 'test <command>', 'Says what would happen if an agent ran a command, and by which rule.')
+    .option('--agent <name>', 'Which agent; without it, the first that can work here.')
+    .option('--repo <path|url>', 'In which repository.')
+    .option('--goal <goal>', 'For which goal.')
+    .action((command: string, options: Json & PolicyOptions) =>
+      run(options, async (surface) => (await import('./commands/policy.ts')).testPolicy(surface, command, options)),
+    )
+  leaf(policy, 'show', 'Shows permissions and rules, by agent and repository.').action((options: Json) =>
+    run(options, async (surface) => (await import('./commands/policy.ts')).showPolicy(surface)),
+  )
 
   leaf(program, 'cost', 'What was spent, and on what.')
     .option('--goal <goal>', 'Only on this goal.')
@@ -362,6 +376,14 @@ function goalOptions(command: Command): Command {
     .option('--max-usd <amount>', 'US dollars before you are asked.', positive)
     .option('--max-tokens <number>', 'Tokens, read and written, before you are asked.', wholeNumber)
     .option('--agent <name>', 'The agent to use.')
+    .addOption(
+      choices('--permissions <profile>', 'How much its agents may do without you; default: as configured.', [
+        'read-only',
+        'edit',
+        'edit+commands',
+        'trusted',
+      ]),
+    )
     .option('--plan <file>', 'A ready plan (YAML); no model is asked for one.')
     .option('--watch', 'Follow the goal until it has ended (exit code 5 when it was not met).')
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { Autonomy, Land } from '../core/goal.ts'
+import { PermissionProfile } from '../core/permission.ts'
 import { isReference, REFERENCE_WORDS } from '../core/secret-reference.ts'
 import { ChannelConfig, ChatConfig } from './channels.ts'
 
@@ -16,6 +17,23 @@ export const CustomAgent = z.strictObject({
     .default([])
     .describe('Model APIs it can be pointed at through its own variables.'),
   mode: z.string().nullable().default(null).describe('ACP session mode to set.'),
+})
+
+const commands = z.array(z.string().trim().min(1)).default([])
+
+/** What the owner says about commands, by their first words. A refusal comes before a question before a yes. */
+const COMMAND_RULES = {
+  allow: commands.describe('Commands that run without you, by their first words: `npm test`.'),
+  ask: commands.describe('Commands you are asked about, whatever else holds.'),
+  deny: commands.describe('Commands that are refused, whatever else holds.'),
+}
+
+/** Permissions of one agent or of one repository. */
+export const PermissionRules = z.strictObject({
+  permissions: PermissionProfile.nullable()
+    .default(null)
+    .describe('How much may be done without you; null: as the next level says.'),
+  ...COMMAND_RULES,
 })
 
 export const ModelConfig = z.strictObject({
@@ -262,12 +280,9 @@ export const Config = z.strictObject({
         .default({})
         .describe('At most so many runs of one agent at the same time.'),
       custom: z.record(z.string(), CustomAgent).default({}).describe('Other ACP programs by a name of yours.'),
-      permissions: z
-        .enum(['read-only', 'edit', 'edit+commands', 'trusted'])
-        .default('edit+commands')
-        .describe(
-          'What agents may do without you: only read; edit in their worktree and run listed commands; run any command whose effects the sandbox keeps inside; anything the sandbox lets them.',
-        ),
+      permissions: PermissionProfile.default('edit+commands').describe(
+        'What agents may do without you: only read; edit in their worktree and run listed commands; run any command whose effects the sandbox keeps inside; anything the sandbox lets them.',
+      ),
       allowCommands: z
         .array(z.string())
         .default([])
@@ -405,6 +420,16 @@ export const Config = z.strictObject({
           'MCP servers whose tools Claw may use, by names of yours. `mcpServers` at the top of this file is read as well, as other clients write it.',
         ),
       resultMaxKb: z.int().min(1).max(1024).default(64).describe('What a model gets of one tool’s answer.'),
+    })
+    .prefault({}),
+  policy: z
+    .strictObject({
+      ...COMMAND_RULES,
+      agents: z.record(z.string(), PermissionRules).default({}).describe('Permissions by agent.'),
+      repositories: z
+        .record(z.string(), PermissionRules)
+        .default({})
+        .describe('Permissions by repository: its path or address. They come before an agent’s.'),
     })
     .prefault({}),
   credentials: z

@@ -49,6 +49,10 @@ export function eventWords(event: StoredEvent): string | undefined {
       return `${event.data.label} ${event.data.passed ? '✓' : '✗'} ${event.data.check} (${Math.round(event.data.durationMs)} ms)`
     case 'proof.recorded':
       return `${event.data.label} ${event.data.kind} proof ${event.data.passed ? 'passed' : 'failed'}`
+    case 'credential.decided':
+      return `${event.data.label} ${event.data.reference} ${event.data.verdict} by ${event.data.by}, for the ${event.data.scope}`
+    case 'permission.decided':
+      return `${event.data.label} ${event.data.verdict} ${event.data.what}: ${event.data.reason} (${event.data.rule}, ${event.data.by})`
     case 'review.ended':
       return `${event.data.label} reviewed by ${event.data.reviewer}, ${event.data.findings} findings`
     case 'landing.started':

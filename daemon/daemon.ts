@@ -45,6 +45,7 @@ import { send } from './orchestrator/jobs.ts'
 import { reconcile } from './orchestrator/reconcile.ts'
 import { createRunRegistry } from './orchestrator/run-registry.ts'
 import { wakeLimited } from './orchestrator/wake-limited.ts'
+import { createPolicy, type Policy } from './policy/policy.ts'
 import { createProcessTable } from './processes/process-table.ts'
 import { readOutput } from './proof/read-output.ts'
 import { readMetrics } from './read-metrics.ts'
@@ -82,6 +83,7 @@ export interface Daemon extends AsyncDisposable {
   makeBackup: MakeBackup
   /** What was spent on models. Throws goal_not_found. */
   cost: CostRouteDeps['cost']
+  policy: Policy
   examine: Examine
   /** Undefined where the configuration turns them off. */
   metrics: ReadMetrics
@@ -249,10 +251,18 @@ export async function createDaemon({
   const runTokens = await openRunTokens(store)
   const worktreeOf: WorktreeOf = (label, taskId) => join(paths.worktreesDir, `${label}-${taskId.slice(-6)}`)
   const skills = createStoreSkills({ store, world, desk: proving.desk, folder: paths.skillsDir })
+  const policy = createPolicy({
+    store,
+    live,
+    isConfined: machine.sandbox.name !== 'none',
+    runsDir: paths.runsDir,
+    agents: machine.agents,
+  })
   defineWorkflow(ground, machine, proving, thinking, {
     skills,
     worktreeOf,
     runTokens,
+    policy,
     url,
     onGoalEnded: (goal) => scheduling.onGoalEnded(goal),
     layAttachments: (goalId, folder) => chat.attachments.layInto(goalId, folder),
@@ -379,6 +389,7 @@ export async function createDaemon({
     metrics: async () =>
       config.metrics.enabled ? readMetrics({ store, world, startedAt, databaseFile: paths.databaseFile }) : undefined,
     upkeep,
+    policy,
     cost: async ({ by, goal }) => {
       await gateway.flush()
       return costSheet(store.db, { by, goalId: goal === null ? null : (await goalNamed(store.db, goal)).id })

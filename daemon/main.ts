@@ -112,6 +112,7 @@ async function main(): Promise<void> {
     readOutput: parts.readOutput,
     makeBackup: parts.makeBackup,
     cost: parts.cost,
+    policy: parts.policy,
     examine: parts.examine,
     metrics: parts.metrics,
     mcp,

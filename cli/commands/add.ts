@@ -27,6 +27,7 @@ export async function add(surface: Surface, words: string, options: GoalOptions)
     usdMax: options.maxUsd ?? null,
     tokensMax: options.maxTokens ?? null,
     agent: options.agent ?? null,
+    permissions: (options.permissions as 'edit' | undefined) ?? null,
     planFile: options.plan === undefined ? null : readPlan(options.plan, surface.cwd),
     source: { surface: 'cli' as const, from: null },
     // The same goal even if the answer is lost on the way and it is sent again.

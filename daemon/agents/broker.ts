@@ -1,27 +1,22 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { outwardIn } from '../policy/outward.ts'
+import { matches, type Permissions } from '../policy/permissions.ts'
+import { readScript, startedBy } from '../policy/read-script.ts'
 import type { PermissionRequest } from './agent.ts'
 import { goesToDeclaredHosts } from './declared-hosts.ts'
 import { splitCommands } from './shell-words.ts'
 
-/** How much an agent may do without the owner. */
-export type PermissionLevel = 'read-only' | 'edit' | 'edit+commands' | 'trusted'
-
 /** What an agent may do without the owner. */
 export interface PermissionPolicy {
-  /**
-   * `read-only`: nothing that changes anything; `edit`: files inside, listed commands; `edit+commands`: and
-   * any command whose effects stay inside the sandbox; `trusted`: everything, the sandbox decides alone.
-   */
-  level: PermissionLevel
+  /** The profile, where it is from, and the owner's rules for commands. */
+  permissions: Permissions
   /** Whether a sandbox really holds it. Without one `edit+commands` is no more than `edit`. */
   isConfined: boolean
   worktree: string
   /** Its private HOME and TMPDIR: its own as well. */
   ownFolders: readonly string[]
-  /** Commands by their first words, as the owner lists them: `npm test`. */
-  allowCommands: readonly string[]
   /** The commands of the task's own checks, as whole lines: the daemon will run them anyway. */
   checkCommands: readonly string[]
   /** Hosts that the task declares and the owner agreed to, as `ssh NAME` calls them. */
@@ -32,6 +27,8 @@ export interface PermissionPolicy {
 
 export interface PermissionDecision {
   decision: 'allow' | 'reject' | 'ask'
+  /** Which rule said so: `sandbox`, `outward`, `policy.deny: npm publish` … */
+  rule: string
   /** For the record and, if asked, for the owner. */
   reason: string
 }
@@ -70,10 +67,6 @@ const READ_ONLY_COMMANDS = [
 const DANGEROUS_ARGUMENT =
   /^(--output\b|-o$|--ext-diff|--textconv|--pre\b|--pre=|--hostname-bin|--open-files-in-pager|-O)/
 
-/** Programs that act on the world outside, whatever the sandbox: they are asked about. */
-const OUTWARD =
-  /(^|[\s;&|(`/])(ssh|scp|sftp|rsync|ftp|telnet|nc|ncat|socat|sudo|su|doas|systemctl|crontab|docker|podman|kubectl|helm|terraform|aws|gcloud|az|gh|glab|heroku|vercel|netlify|fly|flyctl|sendmail|mail)(\s|$)|\bgit(\s+-\S+(\s+[^-\s]\S*)?)*\s+(push|remote|send-email)(?![\w-])|\b(npm|pnpm|yarn|bun|cargo|poetry|uv|twine|gem|mvn|gradle)\b[^;&|]*\s(publish|deploy|upload|login|adduser|unpublish)(?![\w-])|\bcurl\b[^;&|]*\s(-X|--request|-d|--data\S*|-F|--form|-T|--upload-file)\b|\bwget\b[^;&|]*--(post|method)/
-
 /**
  * Decides on a permission request: files inside the run's own folders yes, listed commands yes,
  * everything else goes to the owner. Reads the file system only to follow symlinks.
@@ -81,12 +74,14 @@ const OUTWARD =
  * The sandbox is what holds an agent; this is what decides whether anyone is asked.
  */
 export function decidePermission(request: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
-  if (policy.level === 'trusted') return allow('this agent is trusted; the sandbox alone decides')
-  if (policy.level === 'read-only' && request.kind !== 'read' && request.kind !== 'search')
-    return ask('it may only read')
-  if (request.kind === 'execute' || (request.command !== null && request.kind !== 'mcp')) {
-    return decideCommand(request, policy)
-  }
+  const isCommand = request.kind === 'execute' || (request.command !== null && request.kind !== 'mcp')
+  const ruled = isCommand ? decideByRules(request, policy) : undefined
+  if (ruled) return ruled
+  const { profile } = policy.permissions
+  if (profile === 'trusted') return allow('trusted', 'this agent is trusted; the sandbox alone decides')
+  if (profile === 'read-only' && request.kind !== 'read' && request.kind !== 'search')
+    return ask('read-only', 'it may only read')
+  if (isCommand) return decideCommand(request, policy)
   switch (request.kind) {
     case 'read':
     case 'search':
@@ -96,39 +91,83 @@ export function decidePermission(request: PermissionRequest, policy: PermissionP
       return decidePaths(request, policy)
     case 'mcp': {
       const own = policy.ownMcpServers.find((server) => mcpServerOf(request) === server)
-      return own === undefined ? ask('a tool of another server') : allow(`a tool of ${own}`)
+      return own === undefined ? ask('other-tool', 'a tool of another server') : allow('own-tool', `a tool of ${own}`)
     }
     default:
-      return ask(request.kind === 'fetch' ? 'something from the network' : 'neither a file nor a listed command')
+      return request.kind === 'fetch'
+        ? ask('network', 'something from the network')
+        : ask('unknown', 'neither a file nor a listed command')
   }
+}
+
+/** What the owner says about commands comes before every profile. */
+function decideByRules(
+  { command }: PermissionRequest,
+  { permissions }: PermissionPolicy,
+): PermissionDecision | undefined {
+  if (permissions.deny.length + permissions.ask.length === 0) return undefined
+  const started = command === null ? undefined : readScript(command)
+  if (!started) return ask('unreadable', 'what it runs cannot be told from its text, and some commands are refused')
+  for (const [rules, decision] of [
+    [permissions.deny, 'reject'],
+    [permissions.ask, 'ask'],
+  ] as const) {
+    for (const { words } of started) {
+      const rule = rules.find((one) => matches(one, words))
+      if (rule) {
+        const said = rule.words.join(' ')
+        return { decision, rule: `${rule.from}: ${said}`, reason: `\`${said}\` stands in ${rule.from}` }
+      }
+    }
+  }
+  return undefined
 }
 
 function decidePaths(request: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
   if (request.paths.length === 0) {
-    return request.kind === 'search' || request.kind === 'read' ? allow('reads') : ask('no path is named')
+    return request.kind === 'search' || request.kind === 'read'
+      ? allow('inside', 'reads')
+      : ask('unknown', 'no path is named')
   }
   const outside = request.paths.find((path) => !isInside(path, [policy.worktree, ...policy.ownFolders]))
-  if (outside !== undefined) return ask(`${outside} is outside the worktree`)
+  if (outside !== undefined) return ask('outside', `${outside} is outside the worktree`)
   const git = request.paths.find((path) => touchesGit(path, policy.worktree))
-  if (git !== undefined && request.kind !== 'read' && request.kind !== 'search') return ask(`${git} belongs to git`)
-  return allow('inside the worktree')
+  if (git !== undefined && request.kind !== 'read' && request.kind !== 'search')
+    return ask('git', `${git} belongs to git`)
+  return allow('inside', 'inside the worktree')
 }
 
 function decideCommand({ command }: PermissionRequest, policy: PermissionPolicy): PermissionDecision {
-  if (command === null) return ask('the command is not named')
-  if (policy.checkCommands.some((check) => check.trim() === command.trim())) return allow('a check of this task')
-  if (policy.level === 'edit+commands' && policy.isConfined) {
-    const outward = OUTWARD.exec(command)
-    if (!outward) return allow('the sandbox keeps its effects inside')
-    const isInside = (words: readonly string[]) => !OUTWARD.test(words.join(' '))
-    if (goesToDeclaredHosts(command, policy.hosts ?? [], isInside)) return allow('hosts that this task declares')
-    return ask(`\`${outward[0].trim()}\` may reach beyond the sandbox`)
+  if (command === null) return ask('unreadable', 'the command is not named')
+  if (policy.checkCommands.some((check) => check.trim() === command.trim()))
+    return allow('check', 'a check of this task')
+  const plain = splitCommands(command)
+  const { allow: listed, profile } = policy.permissions
+  // A program's name alone does not say that it may publish as well.
+  const exact = listed.filter(({ words }) => words.length > 1)
+  if (plain?.every((words) => exact.some((rule) => matches(rule, words)))) return allow('listed', 'listed commands')
+  if (profile === 'edit+commands' && policy.isConfined) {
+    const started = readScript(command)
+    if (!started) return ask('unreadable', 'what it runs cannot be told from its text')
+    const outward = outwardIn(started)
+    if (outward === undefined) return allow('sandbox', 'the sandbox keeps its effects inside')
+    if (goesToDeclaredHosts(command, policy.hosts ?? [], staysInside))
+      return allow('declared', 'hosts that this task declares')
+    return ask('outward', `\`${outward}\` may reach beyond the sandbox`)
   }
-  const commands = splitCommands(command)
-  if (!commands) return ask('what it runs cannot be told from its text')
-  const listed = policy.allowCommands.map((line) => line.trim().split(/\s+/)).filter((words) => words[0] !== '')
-  const unlisted = commands.find((words) => !isListed(words, listed) && !isReading(words, policy.worktree))
-  return unlisted ? ask(`\`${unlisted.join(' ').slice(0, 200)}\` is not on the list`) : allow('listed commands')
+  if (!plain) return ask('unreadable', 'what it runs cannot be told from its text')
+  const unlisted = plain.find(
+    (words) => !listed.some((rule) => matches(rule, words)) && !isReading(words, policy.worktree),
+  )
+  return unlisted
+    ? ask('unlisted', `\`${unlisted.join(' ').slice(0, 200)}\` is not on the list`)
+    : allow('listed', 'listed commands')
+}
+
+/** Whether a command, and all that it starts in turn, keeps to this machine. */
+function staysInside(words: readonly string[]): boolean {
+  const started = startedBy(words)
+  return started !== undefined && outwardIn(started) === undefined
 }
 
 function isListed(words: readonly string[], listed: readonly (readonly string[])[]): boolean {
@@ -207,10 +246,10 @@ export function chooseOption(options: PermissionRequest['options'], decision: 'a
   return options.find(({ kind }) => kind === `${decision}_once`)?.id
 }
 
-function allow(reason: string): PermissionDecision {
-  return { decision: 'allow', reason }
+function allow(rule: string, reason: string): PermissionDecision {
+  return { decision: 'allow', rule, reason }
 }
 
-function ask(reason: string): PermissionDecision {
-  return { decision: 'ask', reason }
+function ask(rule: string, reason: string): PermissionDecision {
+  return { decision: 'ask', rule, reason }
 }

@@ -2,10 +2,9 @@ import { join } from 'node:path'
 import { SECOND } from '../../core/clock.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { RunId } from '../../core/run.ts'
-import { filesHere } from '../acts/create-acts.ts'
 import { createUndoEffects } from '../acts/undo-effects.ts'
 import type { RunVerdict } from '../agents/agent.ts'
-import { decidePermission, fingerprint } from '../agents/broker.ts'
+import { fingerprint } from '../agents/broker.ts'
 import { hostOf } from '../agents/prepare-run.ts'
 import { writeHomeFiles } from '../agents/private-home.ts'
 import { classifyFault, classifyTurn } from '../agents/verdict.ts'
@@ -28,6 +27,7 @@ import { createPlanBaseline } from '../planning/plan-baseline.ts'
 import { createPlanGoal } from '../planning/plan-goal.ts'
 import { survey } from '../planning/survey.ts'
 import { surveyToMarkdown } from '../planning/survey-markdown.ts'
+import type { Policy } from '../policy/policy.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
 import { createProveRun } from '../proof/prove-run.ts'
 import { renderReport } from '../reports/report.ts'
@@ -62,6 +62,8 @@ export function defineWorkflow(
     worktreeOf: WorktreeOf
     runTokens: RunTokens
     skills: Skills
+    /** Who decides what runs may do. */
+    policy: Policy
     /** Where the daemon listens; undefined: it does not, and runs get no tools. */
     url: (() => string) | undefined
     onGoalEnded: (goal: Goal) => Promise<void>
@@ -262,7 +264,7 @@ export function defineWorkflow(
 
 /** What a run gets: its agent and model, its workplace, its tools, and who decides what it may do. */
 function runParts(
-  { config, paths, world, host, store, gateway, inbox, table }: Ground,
+  { config, paths, world, host, store, gateway, inbox, events, table }: Ground,
   { sandbox, shell, agents }: Machine,
   { dependencies, ownerCheckout, askHost }: Proving,
   {
@@ -270,11 +272,13 @@ function runParts(
     url,
     layAttachments,
     skills,
+    policy,
   }: {
     runTokens: RunTokens
     url: (() => string) | undefined
     layAttachments: (goalId: string, folder: string) => Promise<void>
     skills: Skills
+    policy: Policy
   },
 ): Pick<RunTaskDeps, 'agent' | 'prepare' | 'mcpServers' | 'endLeftovers' | 'permission' | 'askHost'> {
   const prepareWorkplace = createPrepareWorkplace({ world, sandbox, shell, dependencies, runsDir: paths.runsDir })
@@ -320,23 +324,8 @@ function runParts(
         store,
         world,
         inbox,
-        decide(request, worktree) {
-          const { decision, reason } = decidePermission(request, {
-            level: config.agents.permissions,
-            isConfined: sandbox.name !== 'none',
-            worktree,
-            ownFolders: [
-              join(paths.runsDir, task.id, 'home'),
-              join(paths.runsDir, task.id, 'tmp'),
-              ...filesHere(task.spec.act),
-            ],
-            hosts: task.spec.act?.hosts.map(({ name }) => name) ?? [],
-            allowCommands: config.agents.allowCommands,
-            checkCommands: task.spec.checks.map((check) => check.command),
-            ownMcpServers: ['claw'],
-          })
-          return { verdict: decision, reason }
-        },
+        events,
+        decide: (request) => policy.decide({ run, task, goal }, request),
         fingerprint: (request) => fingerprint(request, run.worktree),
       })({ run, task, goal }),
   }

@@ -36,6 +36,7 @@ import { memoryRoutes, recallRoutes } from './memory.ts'
 import { metricsRoutes, type ReadMetrics } from './metrics.ts'
 import { type NoteRouteDeps, noteRoutes } from './notes.ts'
 import { openapi, ROUTES } from './openapi.ts'
+import { type PolicyRouteDeps, policyRoutes } from './policy.ts'
 import { problemResponse, toProblem } from './problem.ts'
 import { proofRoutes } from './proofs.ts'
 import { redacting } from './redacting.ts'
@@ -57,6 +58,7 @@ export interface AppDeps extends NoteRouteDeps {
   examine: Examine
   metrics: ReadMetrics
   cost: CostRouteDeps['cost']
+  policy: PolicyRouteDeps['policy']
   /** The whole output of a check by its sha256, uncompressed; throws output_not_found. */
   readOutput(digest: string): Promise<ReadableStream<Uint8Array>>
   /** Reads the text of a plan file; throws plan_invalid naming file, line and key. */
@@ -106,6 +108,7 @@ export function createApp(deps: AppDeps) {
     .route('/v1/inbox', inboxRoutes(deps))
     .route('/v1/schedules', scheduleRoutes(deps))
     .route('/v1/cost', costRoutes(deps))
+    .route('/v1/policy', policyRoutes(deps))
     .route('/v1/events', eventRoutes(deps))
     .route('/v1/tokens', tokenRoutes(deps))
     .route('/v1/chat', chatRoutes(deps))

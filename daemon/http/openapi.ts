@@ -7,6 +7,7 @@ import { Ask } from '../../core/ask.ts'
 import { Proof } from '../../core/proof.ts'
 import { CostSheet } from '../../core/spend.ts'
 import { PairInput } from '../people/people.ts'
+import { PolicyAnswer, PolicyQuestion, PolicyShown } from '../policy/answers.ts'
 import {
   AliveSchema,
   AskListSchema,
@@ -187,6 +188,12 @@ export const ROUTES: Readonly<Record<string, RouteWords>> = {
     summary: 'What was spent on models, summed by goal, task, agent, model or day.',
     query: CostQuery,
     answer: CostSheet,
+  },
+  'GET /v1/policy': { summary: 'What agents may do without you.', answer: PolicyShown },
+  'POST /v1/policy/test': {
+    summary: 'What would happen if an agent ran a command, and by which rule.',
+    body: PolicyQuestion,
+    answer: PolicyAnswer,
   },
   'GET /v1/inbox': { summary: 'What waits for you.', answer: AskListSchema },
   'GET /v1/inbox/{ask}': { summary: 'One ask.', answer: Ask },

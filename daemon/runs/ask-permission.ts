@@ -3,8 +3,10 @@ import type { Run } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
 import type { AgentHooks, PermissionRequest } from '../agents/agent.ts'
+import type { PermissionDecision } from '../agents/broker.ts'
 import { openAsk } from '../inbox/ask.ts'
 import type { StoreInbox } from '../inbox/store-inbox.ts'
+import type { EventWriter } from '../orchestrator/event-writer.ts'
 import { addEvent, getRun, listAsks, moveRun, updateAsk } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 
@@ -12,8 +14,9 @@ export interface PermissionDeps {
   store: Store
   world: World
   inbox: StoreInbox
-  /** Policy first: pure, with its reason. */
-  decide(request: PermissionRequest, worktree: string): { verdict: 'allow' | 'reject' | 'ask'; reason: string }
+  events: Pick<EventWriter, 'write' | 'flush'>
+  /** Policy first, with its rule and reason. */
+  decide(request: PermissionRequest): Promise<PermissionDecision>
   fingerprint(request: PermissionRequest): string
 }
 
@@ -29,9 +32,15 @@ export function createAskPermission(deps: PermissionDeps) {
     // the agent, so whoever goes on in its place gets it again instead of asking the owner twice.
     const had = new Set<string>()
     return async (request, signal) => {
-      const { verdict, reason } = deps.decide(request, run.worktree)
-      world.log.info({ runId: run.id, request: request.title, verdict, reason }, 'permission')
+      const { decision: verdict, reason, rule } = await deps.decide(request)
+      const label = taskLabel(goal.number, task.number)
+      const what = describe(request)
+      const audited = { type: 'permission.decided' as const, goalId: goal.id, taskId: task.id, runId: run.id }
+      deps.events.write({ ...audited, data: { label, agent: run.agent, what, verdict, reason, rule, by: 'policy' } })
+      world.log.info({ runId: run.id, request: request.title, verdict, rule, reason }, 'permission')
       if (verdict !== 'ask') return pick(request, verdict)
+      // In the order in which it happened: the question before its answer.
+      await deps.events.flush()
       const fingerprint = deps.fingerprint(request)
       const before = (await listAsks(store.db, { goalId: goal.id })).findLast(
         (ask) =>
@@ -45,7 +54,6 @@ export function createAskPermission(deps: PermissionDeps) {
         await store.transaction((tx) => updateAsk(tx, before.id, { settledAt: world.clock.now() }))
         return pick(request, before.answer?.choice === 'allow' ? 'allow' : 'reject')
       }
-      const label = taskLabel(goal.number, task.number)
       const ask = await store.transaction(async (tx) => {
         const now = world.clock.now()
         if ((await getRun(tx, run.id)).state === 'running') await moveRun(tx, run.id, 'waiting')
@@ -56,7 +64,7 @@ export function createAskPermission(deps: PermissionDeps) {
           taskId: task.id,
           runId: run.id,
           fingerprint,
-          question: `Task ${label}: ${run.agent} wants to ${describe(request)}. Allow it?`,
+          question: `Task ${label}: ${run.agent} wants to ${what}. Allow it?`,
           detail: [
             reason,
             request.command ? `\`\`\`\n${request.command}\n\`\`\`` : '',
@@ -77,15 +85,10 @@ export function createAskPermission(deps: PermissionDeps) {
         const now = world.clock.now()
         await updateAsk(tx, ask.id, { settledAt: now })
         if ((await getRun(tx, run.id)).state === 'waiting') await moveRun(tx, run.id, 'running')
+        const said = settled.answer?.choice === 'allow' ? 'allow' : 'reject'
         await addEvent(tx, now, {
-          type: 'run.updated',
-          goalId: goal.id,
-          taskId: task.id,
-          runId: run.id,
-          data: {
-            kind: 'notice',
-            text: `${settled.answer?.choice === 'allow' ? 'allowed' : 'refused'}: ${request.title}`,
-          },
+          ...audited,
+          data: { label, agent: run.agent, what, verdict: said, reason, rule, by: settled.answer?.by ?? 'nobody' },
         })
       })
       return pick(request, settled.answer?.choice === 'allow' ? 'allow' : 'reject')

@@ -35,6 +35,27 @@ export function createFakeApp(over: Partial<AppDeps> = {}) {
       if (digest !== 'd'.repeat(64)) throw new Fault('output_not_found', `There is no output ${digest}`)
       return new Blob(['all of it']).stream()
     },
+    policy: {
+      test: async ({ command, agent }) => ({
+        command,
+        agent: agent ?? 'pi',
+        repository: null,
+        profile: 'edit',
+        from: 'agents.permissions',
+        decision: 'ask',
+        rule: 'unlisted',
+        reason: 'it is not on the list',
+      }),
+      show: () => ({
+        permissions: 'edit',
+        allow: [],
+        ask: [],
+        deny: [],
+        agents: {},
+        repositories: {},
+        isConfined: true,
+      }),
+    },
     async cost({ by, goal }) {
       if (goal === '404') throw new Fault('goal_not_found', 'There is no goal 404')
       const row = { key: '#1', ...NO_TOKENS, inputTokens: 1200, requests: 2, usd: 0.5, unpriced: 0, estimated: 0 }

@@ -2,8 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { Config } from '../../../config/schema.ts'
+import type { PermissionProfile } from '../../../core/permission.ts'
 import type { PermissionRequest } from '../../../daemon/agents/agent.ts'
 import { chooseOption, decidePermission, fingerprint, type PermissionPolicy } from '../../../daemon/agents/broker.ts'
+import { permissionsOf } from '../../../daemon/policy/permissions.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'claw-broker-'))
 const worktree = join(base, 'worktree')
@@ -15,12 +18,16 @@ symlinkSync(outside, join(worktree, 'link'))
 symlinkSync(join(base, 'nothing-yet'), join(worktree, 'dangling'))
 afterAll(() => rmSync(base, { recursive: true }))
 
+function aPermissions(permissions: PermissionProfile) {
+  const { agents, policy: rules } = Config.parse({ agents: { permissions, allowCommands: ['npm test', 'cargo'] } })
+  return permissionsOf({ agents, policy: rules }, { agent: 'a', repository: null, goal: null })
+}
+
 const policy: PermissionPolicy = {
-  level: 'edit',
+  permissions: aPermissions('edit'),
   isConfined: true,
   worktree,
   ownFolders: [join(base, 'home')],
-  allowCommands: ['npm test', 'cargo'],
   checkCommands: ['make check FOO=$(date)'],
   ownMcpServers: ['claw'],
 }
@@ -143,8 +150,8 @@ test('never answers with an option that stops the asking', () => {
   expect(chooseOption([always], 'allow')).toBeUndefined()
 })
 
-const at = (level: PermissionPolicy['level'], isConfined: boolean, request: Partial<PermissionRequest>) =>
-  decidePermission(aRequest(request), { ...policy, level, isConfined }).decision
+const at = (level: PermissionProfile, isConfined: boolean, request: Partial<PermissionRequest>) =>
+  decidePermission(aRequest(request), { ...policy, permissions: aPermissions(level), isConfined }).decision
 
 test.each([
   ['go build ./... && ./run-tests.sh'],
