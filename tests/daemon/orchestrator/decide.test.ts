@@ -192,7 +192,7 @@ describe('answers', () => {
       [answered('land-blocked', 'retry'), { tasks: [done()] }],
       [answered('land-blocked', 'branch'), { tasks: [done()] }],
       [answered('limit', 'raise'), {}],
-      [answered('sandbox', 'yes'), {}],
+      [answered('sandbox', 'accept'), {}],
     ]
     for (const [ask, over] of asks) {
       const [first] = decide(aSnapshot({ ...over, asks: [ask] }))
@@ -336,3 +336,18 @@ function needing(key: string, over: Partial<Task>): Task {
   const task = aTask(over)
   return { ...task, id: `task_${task.number}`, spec: { ...task.spec, needs: [key] } }
 }
+
+describe('without a sandbox', () => {
+  const open = { ...answered('sandbox', null), state: 'open' as const, answer: null }
+
+  test('nothing is planned or run before the owner has said so, and the question is put once', () => {
+    const [first] = decide(aSnapshot({ plans: [], isUnconfined: true }))
+    expect(first).toMatchObject({ do: 'ask', ask: { kind: 'sandbox', choices: [{ id: 'accept' }, { id: 'drop' }] } })
+    expect(decide(aSnapshot({ isUnconfined: true, asks: [open] }))).toEqual([])
+    expect(todo(decide(aSnapshot({ plans: [] })))).toEqual(['draft-plan'])
+  })
+
+  test('whoever does not want that drops the goal', () => {
+    expect(todo(decide(aSnapshot({ isUnconfined: true, asks: [answered('sandbox', 'drop')] })))).toEqual(['drop-goal'])
+  })
+})
