@@ -316,6 +316,7 @@ export async function createDaemon({
     table,
     paths,
     detected: [...agents.detected],
+    limits: machine.containment.words,
     // Asked without the gateway, to see whether server and key are good.
     models: findModels(defaultModelOf(config), secrets),
     trial: {

@@ -63,6 +63,7 @@ RestartSec=2
 RestartPreventExitStatus=78
 # The daemon ends its agents itself; what is then still there is killed with it.
 KillMode=mixed
+Delegate=yes
 TimeoutStartSec=120
 TimeoutStopSec=60
 WatchdogSec=120

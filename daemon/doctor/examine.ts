@@ -27,6 +27,8 @@ export interface ExamineDeps {
   paths: Paths
   detected: readonly DetectedAgent[]
   models: readonly ModelAccess[]
+  /** What keeps runs within their limits, in words. */
+  limits?: string
   trial: TryAgentDeps
   memory: Pick<MemoryDoor, 'isOn' | 'open'>
   health(): Promise<Pick<Health, 'sandbox' | 'brain' | 'model'>>
@@ -49,7 +51,7 @@ export function createExamine(deps: ExamineDeps): Examine {
     return [
       ...withOneUsable(agents),
       ...(online ? await Promise.all(onePerServer(deps.models).map(tryModel)) : [modelLine(health)]),
-      sandboxLine(health),
+      sandboxLine(health, deps.limits),
       ...(await tryMemory(deps.memory, fix)),
       await orphans(deps, fix),
       await strangers(deps),
@@ -76,10 +78,13 @@ function modelLine({ model, brain }: Pick<Health, 'model' | 'brain'>): Finding {
   return { what: 'model', level: 'warn', words: `none; brain: ${brain}`, mend }
 }
 
-function sandboxLine({ sandbox }: Pick<Health, 'sandbox'>): Finding {
-  const words = `${sandbox.name}: ${sandbox.words}`
+/** Which one, what it gives, what is missing, and how to mend it. */
+function sandboxLine({ sandbox }: Pick<Health, 'sandbox'>, limits: string | undefined): Finding {
+  const words = [`${sandbox.name}: ${sandbox.words}`, limits].filter(Boolean).join(' ')
   if (sandbox.name !== 'none') return { what: 'sandbox', level: 'ok', words }
-  return { what: 'sandbox', level: 'warn', words, mend: 'Install bubblewrap; without it agents see what you see.' }
+  const mend =
+    'Install bubblewrap (`apt install bubblewrap`); on Ubuntu also let it make user namespaces (an AppArmor profile for bwrap, or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`). Without it agents see what you see, and you are asked once per repository.'
+  return { what: 'sandbox', level: 'warn', words, mend }
 }
 
 /** Processes of runs that have ended: their agent was ended, they were not found. */

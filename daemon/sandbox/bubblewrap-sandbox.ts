@@ -71,7 +71,7 @@ export function createBubblewrapSandbox(options: BubblewrapOptions): Sandbox {
   return {
     name: 'bubblewrap',
     words:
-      'Agents and checks run under bubblewrap: they write only in their own worktree, HOME and TMPDIR, and see neither the Claw home nor any other home.',
+      'Agents and checks run under bubblewrap: they write only in their own worktree, HOME and TMPDIR, see neither the Claw home nor any other home nor other processes, and connect only to their model, their tools and hosts that you allow.',
     async confine(argv, confinement) {
       const { network } = confinement
       if (typeof network === 'string') {
