@@ -399,6 +399,7 @@ function scheduleOptions(command: Command): Command {
     .addOption(choices('--autonomy <how>', 'When you are asked.', ['ask-plan', 'ask-land', 'auto']))
     .option('--max-minutes <number>', 'Minutes of work before you are asked.', positive)
     .option('--max-attempts <number>', 'Failed attempts at a task before you are asked.', wholeNumber)
+    .option('--max-usd <amount>', 'US dollars on models per goal before you are asked.', positive)
     .option('--agent <name>', 'The agent to use.')
     .option('--if <command>', 'Fire only when this command ends with 0; no model is asked.')
     .addOption(choices('--misfire <how>', 'What becomes of times that were slept through.', ['skip', 'once', 'all']))

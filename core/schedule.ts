@@ -65,6 +65,7 @@ export const GoalTemplate = z.strictObject({
   autonomy: Autonomy.nullable().default(null),
   minutesMax: z.number().positive().nullable().default(null),
   attemptsMax: z.int().min(1).max(20).nullable().default(null),
+  usdMax: z.number().positive().nullable().default(null),
   agent: z.string().min(1).nullable().default(null),
 })
 export type GoalTemplate = z.infer<typeof GoalTemplate>

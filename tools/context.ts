@@ -34,6 +34,7 @@ export interface GoalsForTools {
     autonomy?: Goal['autonomy'] | null | undefined
     minutesMax?: number | null | undefined
     attemptsMax?: number | null | undefined
+    usdMax?: number | null | undefined
     agent?: string | null | undefined
     plan?: PlanDraft | null | undefined
     source: { surface: 'mcp'; from: string | null }
@@ -135,6 +136,7 @@ export interface NewScheduleForTools {
     autonomy?: Goal['autonomy'] | undefined
     minutesMax?: number | undefined
     attemptsMax?: number | undefined
+    usdMax?: number | undefined
     agent?: string | undefined
   }
   condition: { command: string } | null

@@ -103,6 +103,7 @@ function aSchedule(index: number, from: number): Schedule {
     autonomy: null,
     minutesMax: null,
     attemptsMax: null,
+    usdMax: null,
     agent: null,
   }
   return {

@@ -19,6 +19,7 @@ export interface ScheduleOptions {
   autonomy?: string
   maxMinutes?: number
   maxAttempts?: number
+  maxUsd?: number
   agent?: string
   if?: string
   misfire?: string
@@ -66,6 +67,7 @@ export async function add(
       autonomy: (options.autonomy as 'auto' | undefined) ?? null,
       minutesMax: options.maxMinutes ?? null,
       attemptsMax: options.maxAttempts ?? null,
+      usdMax: options.maxUsd ?? null,
       agent: options.agent ?? null,
     },
     condition: options.if === undefined ? null : { command: options.if },

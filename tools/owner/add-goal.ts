@@ -40,6 +40,7 @@ export const addGoal = defineTool({
     ),
     minutesMax: z.number().positive().optional().describe('Minutes of work before the owner is asked.'),
     attemptsMax: z.int().min(1).max(20).optional().describe('Failed attempts at a task before the owner is asked.'),
+    usdMax: z.number().positive().optional().describe('US dollars on models before the owner is asked.'),
     agent: z.string().min(1).max(100).optional().describe('The agent to use; show_status lists them.'),
     plan: PlanDraft.optional().describe(
       'A ready plan. Without one Claw makes its own; give one only if you were asked to.',
