@@ -45,7 +45,9 @@ export interface AgentRoom extends AsyncDisposable {
 }
 
 /** A Claw home with one worktree in it, a real driver and, where it works, a real sandbox. Nothing of it survives disposal. */
-export async function createAgentRoom(options: { clock?: Clock; confined?: boolean } = {}): Promise<AgentRoom> {
+export async function createAgentRoom(
+  options: { clock?: Clock; confined?: boolean; path?: string } = {},
+): Promise<AgentRoom> {
   const clock = options.clock ?? systemClock
   const base = mkdtempSync(join(tmpdir(), 'claw-agent-'))
   const clawHome = join(base, 'claw')
@@ -58,7 +60,7 @@ export async function createAgentRoom(options: { clock?: Clock; confined?: boole
   const table = createProcessTable()
   const programs = createPrograms({
     node: process.execPath,
-    path: PATH,
+    path: options.path ?? PATH,
     nodeModules,
     privateFolders: [ownerHome, clawHome],
   })
