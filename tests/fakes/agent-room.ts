@@ -13,6 +13,7 @@ import type {
   PermissionRequest,
 } from '../../daemon/agents/agent.ts'
 import { createPrograms, type Programs } from '../../daemon/agents/programs.ts'
+import type { Containment } from '../../daemon/processes/containment.ts'
 import { createProcessTable } from '../../daemon/processes/process-table.ts'
 import { findByRunId, stopOwned } from '../../daemon/processes/stop-owned.ts'
 import { findSandbox } from '../../daemon/sandbox/find-sandbox.ts'
@@ -46,7 +47,7 @@ export interface AgentRoom extends AsyncDisposable {
 
 /** A Claw home with one worktree in it, a real driver and, where it works, a real sandbox. Nothing of it survives disposal. */
 export async function createAgentRoom(
-  options: { clock?: Clock; confined?: boolean; path?: string } = {},
+  options: { clock?: Clock; confined?: boolean; path?: string; containment?: Containment; wireBytesEnd?: number } = {},
 ): Promise<AgentRoom> {
   const clock = options.clock ?? systemClock
   const base = mkdtempSync(join(tmpdir(), 'claw-agent-'))
@@ -75,6 +76,8 @@ export async function createAgentRoom(
     ownerHome,
     readable: [scriptedAgentFile],
     table,
+    ...(options.containment ? { containment: options.containment } : {}),
+    ...(options.wireBytesEnd ? { wireBytesEnd: options.wireBytesEnd } : {}),
   })
   const runId = `run_room-${process.pid}-${serial++}`
   const wireFile = join(clawHome, 'runs', 'mine', 'wire.ndjson')
