@@ -201,6 +201,7 @@ export async function createDaemon({
   const table = createProcessTable()
   const memory = parts.use(
     createMemoryDoor({
+      redactor,
       config: config.memory,
       paths,
       world,

@@ -3,10 +3,12 @@ import type { Paths } from '../../config/paths.ts'
 import type { Config } from '../../config/schema.ts'
 import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
+import type { Redactor } from '../../core/redact.ts'
 import type { World } from '../../core/world.ts'
 import type { Memory, MemorySettings, SelfTest } from '../../memory/memory.ts'
 import type { Host } from '../host.ts'
 import type { Secrets } from '../secrets/secrets.ts'
+import { cleanNotes } from './clean-notes.ts'
 import { memorySettings } from './memory-settings.ts'
 
 /**
@@ -52,6 +54,8 @@ export interface MemoryDoorDeps {
   world: World
   host: Pick<Host, 'path' | 'ownerHome' | 'env'>
   secrets: Pick<Secrets, 'resolve'>
+  /** Takes secrets out of what is written down. */
+  redactor?: Pick<Redactor, 'text'>
   /** Tells the owner what a self-test found, and whether it was mended. */
   report?(found: SelfTest): Promise<void>
 }
@@ -79,7 +83,8 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
   async function load(): Promise<Memory> {
     const { createMemory } = await import('../../memory/create-memory.ts')
     settings ??= await memorySettings(deps)
-    const memory = await createMemory(world, settings)
+    const made = await createMemory(world, settings)
+    const memory = deps.redactor ? cleanNotes(made, deps.redactor) : made
     opened = memory
     problem = undefined
     if (!isClosed) later(SELF_TEST_MS, selfTest)
