@@ -33,6 +33,8 @@ export async function findSandbox(deps: World, options: FindSandboxOptions): Pro
 
   const folder = join(options.clawHome, 'tmp')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // Doors of a daemon that was killed; nothing it confined lives.
+  rmSync(join(options.clawHome, 'doors'), { recursive: true, force: true })
   const probe = mkdtempSync(join(folder, 'probe-'))
   const outside = `${probe}.outside`
   try {
