@@ -41,9 +41,10 @@ export async function aSandboxPlace(user: string): Promise<SandboxPlace | undefi
   const worktree = join(clawHome, 'worktrees', 'mine')
   const home = join(clawHome, 'home')
   const doorDir = join(clawHome, 'doors')
-  for (const folder of [worktree, home, ownerHome, doorDir]) mkdirSync(folder, { recursive: true })
+  for (const folder of [worktree, home, ownerHome]) mkdirSync(folder, { recursive: true })
   const world = { clock: systemClock, log: silentLog }
   const sandbox = await findSandbox(world, { clawHome, ownerHome, path: PATH })
+  mkdirSync(doorDir, { recursive: true })
   for (const folder of [base, clawHome, join(clawHome, 'worktrees')]) chmodSync(folder, 0o755)
   for (const folder of [worktree, home, ownerHome]) chmodSync(folder, 0o777)
   let serial = 0
