@@ -2,9 +2,10 @@
 import { Fault, nearest } from '../../core/fault.ts'
 import type { ChannelKind } from './kind.ts'
 import { matrixKind } from './matrix/matrix-kind.ts'
+import { telegramKind } from './telegram-kind.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind is checked against its own configuration where it is defined
-export const CHANNEL_KINDS: readonly ChannelKind<any>[] = [matrixKind]
+export const CHANNEL_KINDS: readonly ChannelKind<any>[] = [matrixKind, telegramKind]
 
 /** Throws channel_not_found with the nearest. */
 export function kindNamed(kind: string): (typeof CHANNEL_KINDS)[number] {
