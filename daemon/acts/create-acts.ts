@@ -69,7 +69,7 @@ export function createActs(deps: ActsDeps): Acts {
       if (act.hosts.length > 0) {
         const ssh = parts.use(await openPlace(task, goal, 'run'))
         env['PATH'] = [ssh.bin, path].join(delimiter)
-        readable.push(ssh.folder, deps.node)
+        readable.push(ssh.folder)
       }
       const owned = parts.move()
       return {

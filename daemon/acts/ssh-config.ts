@@ -1,52 +1,64 @@
 import { isIP } from 'node:net'
 import type { ActHost } from '../../core/act.ts'
 
-/**
- * What ssh is told of a declared host. Pure. The first value of a key wins in ssh_config, so what stands here holds
- * against the entry for all others.
- */
-export function hostEntry(
-  host: ActHost,
-  { knownHosts, socket, connect, publicKey }: Record<'knownHosts' | 'socket' | 'connect' | 'publicKey', string>,
-): string {
-  return [
-    `Host ${host.name}`,
-    `  HostName ${host.address}`,
-    `  Port ${host.port}`,
-    `  User ${host.user}`,
-    `  HostKeyAlias ${host.name}`,
-    `  UserKnownHostsFile "${knownHosts}"`,
-    '  GlobalKnownHostsFile /dev/null',
-    '  StrictHostKeyChecking yes',
-    '  UpdateHostKeys no',
-    '  CheckHostIP no',
-    `  IdentityAgent "${socket}"`,
-    `  IdentityFile "${publicKey}"`,
-    '  IdentitiesOnly yes',
-    '  PreferredAuthentications publickey',
-    '  ForwardAgent no',
-    '  ControlMaster no',
-    '  BatchMode yes',
-    '  ConnectTimeout 15',
-    '  ServerAliveInterval 15',
-    '  ServerAliveCountMax 4',
-    // In a network of its own whoever is not on the loopback is reached by way of the sandbox's proxy.
-    `  ProxyCommand ${isLoopback(host.address) ? 'none' : `${connect} %h %p`}`,
-    '',
-  ].join('\n')
+/** Where the place keeps what each host's entry names. */
+export interface Entry {
+  host: ActHost
+  publicKey: string
 }
 
-/** Every other name: a plain word instead of a wait. */
-export const REFUSE_OTHERS = [
-  'Host *',
-  '  ProxyCommand /bin/sh -c "echo \'%n is no host that this task declares\' >&2; exit 1"',
-  '  BatchMode yes',
-  '  IdentityFile none',
-  '  IdentityAgent none',
-  '  StrictHostKeyChecking yes',
-  '  UserKnownHostsFile /dev/null',
-  '',
-].join('\n')
+/**
+ * What ssh is told of the declared hosts, and that there are no others. Pure. The first value of a key wins in
+ * ssh_config, so what stands here holds against the machine's own file, which is read last: inside a sandbox with a
+ * network of its own, that file says how ssh gets out.
+ */
+export function sshConfig(
+  entries: readonly Entry[],
+  { knownHosts, socket }: { knownHosts: string; socket: string },
+): string {
+  const hosts = entries.map(({ host, publicKey }) =>
+    [
+      `Host ${host.name}`,
+      `  HostName ${host.address}`,
+      `  Port ${host.port}`,
+      `  User ${host.user}`,
+      `  HostKeyAlias ${host.name}`,
+      `  UserKnownHostsFile "${knownHosts}"`,
+      '  GlobalKnownHostsFile /dev/null',
+      '  StrictHostKeyChecking yes',
+      '  UpdateHostKeys no',
+      '  CheckHostIP no',
+      `  IdentityAgent "${socket}"`,
+      `  IdentityFile "${publicKey}"`,
+      '  IdentitiesOnly yes',
+      '  PreferredAuthentications publickey',
+      '  ForwardAgent no',
+      '  ControlMaster no',
+      '  BatchMode yes',
+      '  ConnectTimeout 15',
+      '  ServerAliveInterval 15',
+      '  ServerAliveCountMax 4',
+      // A sandbox answers for a loopback port that may be reached under the same number.
+      ...(isLoopback(host.address) ? ['  ProxyCommand none'] : []),
+    ].join('\n'),
+  )
+  const others = ['*', ...entries.map(({ host }) => `!${host.name}`)].join(' ')
+  return [
+    ...hosts,
+    // Every other name: a plain word instead of a wait.
+    [
+      `Host ${others}`,
+      '  ProxyCommand /bin/sh -c "echo \'%n is no host that this task declares\' >&2; exit 1"',
+      '  BatchMode yes',
+      '  IdentityFile none',
+      '  IdentityAgent none',
+      '  StrictHostKeyChecking yes',
+      '  UserKnownHostsFile /dev/null',
+    ].join('\n'),
+    'Host *\n  Include /etc/ssh/ssh_config',
+    '',
+  ].join('\n\n')
+}
 
 /** One line of known_hosts, under the host's name in the act. */
 export function knownHostsEntry(host: ActHost, key: string): string {

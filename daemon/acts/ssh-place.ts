@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { lstat, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Act, ActHost } from '../../core/act.ts'
 import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
@@ -12,7 +11,7 @@ import { startOwned } from '../processes/start-owned.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
 import { findProgram } from '../sandbox/find-sandbox.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import { hostEntry, knownHostsEntry, REFUSE_OTHERS } from './ssh-config.ts'
+import { type Entry, knownHostsEntry, sshConfig } from './ssh-config.ts'
 
 /**
  * A place from which ssh reaches the hosts of one act and no others: its own configuration, known hosts and agent.
@@ -32,7 +31,6 @@ export interface SshPlaceDeps {
   secrets: Pick<Secrets, 'resolve'>
   /** The daemon's PATH. */
   path: string
-  node: string
   ownerHome: string
   /** Short, so that the socket's path fits: the system's folder for temporary files. */
   dir: string
@@ -78,10 +76,9 @@ export async function openSshPlace(
   const socket = join(folder, 'agent')
   const bin = join(folder, 'bin')
   await mkdir(bin, { mode: 0o700 })
-  const entries = await Promise.all(act.hosts.map((host) => findHostKeys(deps, programs['ssh-keygen']!, host, owner)))
-  await writeFile(knownHosts, entries.flat().join(''), { mode: 0o600 })
-  const publicKeys = new Map<string, string>()
-  const connect = `${deps.node} ${fileURLToPath(new URL('./connect.mjs', import.meta.url))}`
+  const known = await Promise.all(act.hosts.map((host) => findHostKeys(deps, programs['ssh-keygen']!, host, owner)))
+  await writeFile(knownHosts, known.flat().join(''), { mode: 0o600 })
+  const entries: Entry[] = []
   for (const program of ['ssh', 'scp', 'sftp'])
     await writeFile(join(bin, program), `#!/bin/sh\nexec '${programs[program]}' -F '${config}' "$@"\n`, { mode: 0o700 })
 
@@ -100,12 +97,9 @@ export async function openSshPlace(
     // One of several keys is chosen by its public half: each host is logged in to with its own and no other.
     const publicKey = join(folder, `key-${n + 1}.pub`)
     await writeFile(publicKey, await addKey(deps, programs['ssh-add']!, { key, hosts, knownHosts, socket, owner }))
-    for (const host of hosts) publicKeys.set(host.name, publicKey)
+    entries.push(...hosts.map((host) => ({ host, publicKey })))
   }
-  const hosts = act.hosts.map((host) =>
-    hostEntry(host, { knownHosts, socket, connect, publicKey: publicKeys.get(host.name)! }),
-  )
-  await writeFile(config, [...hosts, REFUSE_OTHERS].join('\n'), { mode: 0o600 })
+  await writeFile(config, sshConfig(entries, { knownHosts, socket }), { mode: 0o600 })
   const owned = parts.move()
   return { folder, bin, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

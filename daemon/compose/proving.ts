@@ -76,7 +76,6 @@ export function createProving(
     redact: redactor.text,
     sandbox,
     path: host.path,
-    node: host.node,
     ownerHome: host.ownerHome,
     named: config.credentials,
     forbidden: (reference) => whyForbidden(reference, { config, paths, secrets }),

@@ -55,6 +55,9 @@ function isProbeVacuous(probe: Probe): boolean {
   return probe.probe === 'ssh' && probe.exitCode === 0 && probe.contains === null && isVacuous(probe.command)
 }
 
+/** What only looks like a step. */
+const NO_UNDO = /^(true|:|exit 0|echo( [^<>|;&]*)?)$/
+
 function vetEffects(act: Act, who: string, facts: ActFacts): string[] {
   const reasons = twice(act.effects, effectKey).map(
     (key) => `${who} declares the effect ${key} twice; say once what becomes of it.`,
@@ -71,7 +74,7 @@ function vetEffects(act: Act, who: string, facts: ActFacts): string[] {
     }
     if (effect.undo !== null && effect.undoByHand !== null)
       reasons.push(`${who} declares two ways to undo ${what}; give either \`undo\` or \`undoByHand\`.`)
-    if (effect.undo !== null && isVacuous(effect.undo))
+    if (effect.undo !== null && NO_UNDO.test(effect.undo))
       reasons.push(`${who} undoes ${what} by \`${effect.undo}\`, which takes nothing back.`)
     if (effect.host !== null && !hostNamed(act, effect.host))
       reasons.push(unknownHost(`The ${what}`, effect.host, act, who))

@@ -50,7 +50,8 @@ export function createBeginAct(deps: BeginActDeps) {
     const mayHaveActed = wasCut || others.some((other) => other.sessionId !== null)
     const before = await deps.acts.probe({ task, goal, isAfterWork: false, tag: `${run.id}/before` }, signal)
     const hasMore = (await unheardWords(store.db, run)).text !== ''
-    await store.transaction((tx) => updateRun(tx, run.id, { before }))
+    // What was seen before anything was done stays; a second look after a crash is no such look.
+    if (!run.before) await store.transaction((tx) => updateRun(tx, run.id, { before }))
 
     if (mayHaveActed && before.every((result) => result.passed) && !hasMore) {
       await endProven({ run, task, goal }, wasCut)

@@ -6,6 +6,8 @@ import { freePort, type Machine } from '../fakes/sshd.ts'
 /** A page on a machine: what serves it, and what its agent does for it. */
 export interface Page {
   port: number
+  /** The file of the key that the act installs. */
+  deployKey: string
   /** Puts the page and its unit there and starts it. */
   serve: Step[]
   act: Act
@@ -28,13 +30,14 @@ export async function aPage(machine: Machine, changes: Partial<Act> = {}): Promi
   const host = { address: '127.0.0.1', port: machine.port, user: machine.user, hostKey: machine.hostKey }
   return {
     port,
+    deployKey: deploy.file,
     serve: [
       {
         do: 'run',
         command: `ssh web1 'grep -q "${deploy.line}" ${machine.authorizedKeys} || echo "${deploy.line}" >> ${machine.authorizedKeys}'`,
       },
       { do: 'write', path: 'page.js', text: SERVER(port) },
-      { do: 'run', command: `ssh web1 'cat > page.tmp && mkdir -p $HOME && mv page.tmp $HOME/page.js' < page.js` },
+      { do: 'run', command: `ssh web1 'cat > $HOME/page.js' < page.js` },
       {
         do: 'run',
         command: `ssh web1 'mkdir -p $HOME/.config/systemd/user && printf "${unit}" > $HOME/.config/systemd/user/page.service && systemctl --user enable --now page.service'`,
