@@ -48,7 +48,8 @@ const env = {
   TMPDIR: tmpdir(),
   LANG: 'C.UTF-8',
   CLAW_HOME: home,
-  CLAW_DEMO_KEY: 'scripted',
+  // Looks like a key, so that nothing else is taken for it where keys are taken out of texts.
+  CLAW_DEMO_KEY: 'sk-demo-8f2c41d07e6b4a93',
   ...(process.env['TERM'] ? { TERM: process.env['TERM'] } : {}),
   ...(process.env['NO_COLOR'] ? { NO_COLOR: '1' } : {}),
 }

@@ -108,6 +108,10 @@ export function compareInWords(estimate: Estimate, actual: { tokens: number; usd
       : `${amountInWords('usd', actual.usd)} (${amountInWords('tokens', actual.tokens)})`
   const [was, became] =
     estimate.usd !== null && actual.usd !== null ? [estimate.usd, actual.usd] : [estimate.tokens, actual.tokens]
-  const times = was > 0 ? ` That is ${(became / was).toFixed(became / was < 10 ? 1 : 0)} times the estimate.` : ''
+  const ratio = became / was
+  const times =
+    was > 0
+      ? ` That is ${ratio < 0.1 ? 'less than a tenth of' : `${ratio.toFixed(ratio < 10 ? 1 : 0)} times`} the estimate.`
+      : ''
   return `Estimated: ${estimateInWords(estimate)}. It came to ${came}.${times}`
 }
