@@ -141,4 +141,6 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const code = await main(process.argv.slice(2))
+// A benchmark that prints by itself says so by itself.
+process.exitCode ||= code

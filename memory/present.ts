@@ -14,7 +14,7 @@ export function present(
   { limit, tokensMax }: Required<Pick<RecallOptions, 'limit' | 'tokensMax'>>,
 ): Pick<Recalled, 'passages' | 'more'> {
   const all = found.flatMap((one) => withNote(parts, one))
-  const passages = withinTokens(presentFirst(all).slice(0, limit), tokensMax)
+  const passages = withinTokens(inOrder(all).slice(0, limit), tokensMax)
   return { passages, more: all.length - passages.length }
 }
 
@@ -46,6 +46,13 @@ function withNote(
       parts,
     },
   ]
+}
+
+/** Places among which what holds now is put before what it replaced: a fixed number, so that more wanted changes no order. */
+const ORDER_DEPTH = 40
+
+function inOrder(passages: readonly RecalledPassage[]): RecalledPassage[] {
+  return [...presentFirst(passages.slice(0, ORDER_DEPTH)), ...passages.slice(ORDER_DEPTH)]
 }
 
 /** What took a note's place comes before it, where both were found; the order of all others stays. */

@@ -58,6 +58,8 @@ const COSINE_MIN = 0.5
 const COVERAGE_MIN = 0.3
 /** A model that is trusted less than this can say that something bears, not that nothing does. */
 const SURE_WEIGHT = 0.8
+/** Passages that are looked at for it, however many are wanted. */
+const BEARS_DEPTH = 80
 /** A word that no more passages have than this is a keyword, and what has it is never dropped. */
 const RARE_MAX = 2
 
@@ -96,7 +98,7 @@ export async function recall(parts: { index: NoteIndex; embedder: Embedder | nul
   const vectors = near.failed ? { failed: near.failed } : dense ? 'used' : 'off'
   const bestCosine = near.hits[0]?.score ?? null
   const sure = bestCosine !== null && (embedder?.weight ?? 0) >= SURE_WEIGHT
-  if (quoted.size === 0 && !(await bears(index, question.words, read, bestCosine, sure))) {
+  if (quoted.size === 0 && !(await bears(index, question.words, read.slice(0, BEARS_DEPTH), bestCosine, sure))) {
     const abstained = ranked.length === 0 ? 'no note has any of these words' : 'nothing found bears on the question'
     return { found: [], abstained, vectors }
   }

@@ -16,10 +16,10 @@ interface Parts {
 /**
  * Asks whether the index holds what the files say, and mends it where it does not.
  *
- * Four questions: is every file what was last read of it, by its checksum; does every note have
- * as many passages in the index as were made of it; does the index hold notes that are no more;
- * and is a note that exists found when it is asked for by its own title. A note that differs is put again; an index that cannot answer
- * is made anew.
+ * Is the text of every file, by its checksum, the one that was taken up; does every note have as many passages in
+ * the index as were made of it, and vectors where they were made; does the index hold notes that
+ * are no more; and is a note that exists found when it is asked for by its own title. A note that
+ * differs is put again; an index that cannot answer is made anew.
  */
 export async function selfTest(parts: Parts): Promise<SelfTest> {
   const { catalog, engine, sync } = parts
@@ -53,6 +53,13 @@ export async function selfTest(parts: Parts): Promise<SelfTest> {
     })
     await sync.settled()
   }
+  const blind = await withoutTheirVectors(parts)
+  if (blind.length > 0) {
+    problems.push(`${blind.length} notes have lost their vectors`)
+    catalog.together(() => catalog.forgetVectors(blind))
+    // Made in the background; recall goes by words as long as many are missing.
+    await sync.settled()
+  }
   if (!(await answers(parts))) {
     problems.push('a note that exists is not found')
     await sync.again()
@@ -80,6 +87,15 @@ async function findStale({ catalog, folder }: Pick<Parts, 'catalog' | 'folder'>)
     await breathe()
   }
   return stale
+}
+
+/** Notes that should have vectors and have none. The model is not loaded for it. */
+async function withoutTheirVectors({ catalog, engine }: Pick<Parts, 'catalog' | 'engine'>): Promise<string[]> {
+  const identity = catalog.getFact('identity')
+  const expected = identity === null ? [] : catalog.embedded(identity)
+  if (identity === null || expected.length === 0) return []
+  const held = new Set(await engine.notesWithVectors(identity))
+  return expected.filter((id) => !held.has(id))
 }
 
 const CANARIES = 3

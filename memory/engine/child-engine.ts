@@ -43,12 +43,21 @@ const LIMIT_MS: Record<Method | 'open' | 'close', number> = {
   similar: 60_000,
   count: 60_000,
   countByNote: 120_000,
+  notesWithVectors: 120_000,
   wantsMerge: 60_000,
   optimize: 1_800_000,
   clear: 120_000,
 }
 /** Reads are asked again of a new process when theirs ended; writes are the caller's to repeat. */
-const REPEATABLE = new Set<Method>(['recall', 'similar', 'count', 'countByNote', 'model', 'wantsMerge'])
+const REPEATABLE = new Set<Method>([
+  'recall',
+  'similar',
+  'count',
+  'countByNote',
+  'notesWithVectors',
+  'model',
+  'wantsMerge',
+])
 
 interface Waiting {
   resolve(value: unknown): void
@@ -198,6 +207,7 @@ export function createChildEngine(deps: ChildEngineDeps): Engine & { readonly pi
     similar: (...args) => call('similar', args),
     count: (...args) => call('count', args),
     countByNote: (...args) => call('countByNote', args),
+    notesWithVectors: (...args) => call('notesWithVectors', args),
     wantsMerge: (...args) => call('wantsMerge', args),
     optimize: (...args) => call('optimize', args),
     clear: (...args) => call('clear', args),

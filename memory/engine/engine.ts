@@ -20,6 +20,8 @@ export interface Engine extends AsyncDisposable {
   similar(text: string, scopes: readonly string[], limit: number): Promise<Similar[]>
   count(): Promise<EngineCount>
   countByNote(): Promise<Map<string, number>>
+  /** Notes that have vectors of this model. */
+  notesWithVectors(identity: string): Promise<string[]>
   /** Whether enough was written to make merging worth while now. */
   wantsMerge(): Promise<boolean>
   optimize(now: number): Promise<void>

@@ -135,6 +135,7 @@ export async function openLocalEngine(
       return index.wantsOptimize
     },
     countByNote: () => index.countByNote(),
+    notesWithVectors: (identity) => index.notesWithVectors(identity),
     optimize: (now) => inTurn(() => index.optimize(now)),
     clear: () =>
       inTurn(async () => {

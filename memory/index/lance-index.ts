@@ -232,6 +232,12 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
       return counts
     },
 
+    async notesWithVectors(identity) {
+      const table = vectorTables.get(`${VECTORS}${identity}`)
+      const rows = table ? await readRows(table.query().select(['note'])) : []
+      return [...new Set(rows.map((row) => String(row['note'])))]
+    },
+
     async optimize(now) {
       // One process owns the folder, and writes take turns with this; only a search that is under way
       // may still read an older version, and none takes as long as the grace.

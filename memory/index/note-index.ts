@@ -32,6 +32,8 @@ export interface NoteIndex extends AsyncDisposable {
   count(): Promise<{ passages: number; vectors: number; bytes: number }>
   /** How many passages each note has, for comparing index and files. */
   countByNote(): Promise<Map<string, number>>
+  /** Notes that have vectors of this model, whichever is in use. */
+  notesWithVectors(identity: string): Promise<string[]>
   /** Merges what was written since, drops versions nobody reads. Long; safe to be killed in. */
   optimize(now: number): Promise<void>
   /** Whether enough was written since the last time to make it worth while. */

@@ -145,6 +145,10 @@ export async function openSqliteIndex(file: string): Promise<NoteIndex> {
       return new Map(rows.map((row) => [String(row['note']), Number(row['n'])]))
     },
 
+    async notesWithVectors() {
+      return []
+    },
+
     async optimize() {
       db.exec("INSERT INTO words (words) VALUES ('optimize')")
       db.exec('PRAGMA wal_checkpoint(TRUNCATE)')

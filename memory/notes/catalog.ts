@@ -46,6 +46,9 @@ export interface Catalog extends Disposable {
     identity: string | null,
   ): { notes: number; bytes: number; words: number; vectors: number; embedded: number }
   indexed(): Map<string, number>
+  /** Notes with passages that have vectors of this model. */
+  embedded(identity: string): string[]
+  forgetVectors(ids: readonly string[]): void
   problems(): { path: string; skipped: string | null; problem: string | null; cut: number; suspicious: boolean }[]
   together<T>(work: () => T): T
 }
@@ -277,6 +280,15 @@ export function openCatalog(file: string): Catalog {
     indexed() {
       const rows = db.prepare('SELECT id, passages FROM file WHERE skipped IS NULL AND words IS NOT NULL').all()
       return new Map(rows.map((row) => [String(row['id']), Number(row['passages'])]))
+    },
+    embedded(identity) {
+      return db
+        .prepare('SELECT id FROM file WHERE skipped IS NULL AND words IS NOT NULL AND vectors = ? AND passages > 0')
+        .all(identity)
+        .map((row) => String(row['id']))
+    },
+    forgetVectors(ids) {
+      for (const id of ids) db.prepare('UPDATE file SET vectors = NULL WHERE id = ?').run(id)
     },
     problems() {
       return db

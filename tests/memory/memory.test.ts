@@ -169,6 +169,20 @@ describe('recall', () => {
     for (const k of [1, 3, 10, 25]) expect(await ids(k)).toEqual(all.slice(0, k))
   })
 
+  test('however many are wanted, the first ones are the same, also where notes took the place of others', async () => {
+    const { memory } = await openRoom()
+    const said = (i: number) => `The pond of place${i} has depth${i} and a heron ${'and reeds '.repeat(i % 7)}`
+    for (let i = 0; i < 90; i++) {
+      await memory.remember({ text: said(i), subject: `pond${i % 30}`, attribute: 'depth', source: owner })
+    }
+    await memory.settled()
+    const ask = async (limit: number) =>
+      (await memory.recall('heron at the pond', { limit, tokensMax: 1_000_000 })).passages.map(({ noteId }) => noteId)
+    const all = await ask(200)
+    expect(all.length).toBeGreaterThan(61)
+    for (const limit of [1, 5, 20, 59, 60, 61]) expect(await ask(limit), `${limit}`).toEqual(all.slice(0, limit))
+  })
+
   test('it says nothing when nothing bears on the question, and why', async () => {
     const { memory } = await openRoom(asInProduct)
     await memory.remember({ text: 'The staging database runs on port 5433', source: owner })
