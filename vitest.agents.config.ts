@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['tests/agents/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
-    testTimeout: 180_000,
+    testTimeout: 400_000,
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 1,

@@ -318,6 +318,7 @@ export async function createDaemon({
     paths,
     detected: [...agents.detected],
     limits: machine.containment.words,
+    wanted: new Set([...Object.keys(config.agents.custom), ...(config.agents.default ? [config.agents.default] : [])]),
     // Asked without the gateway, to see whether server and key are good.
     models: findModels(defaultModelOf(config), secrets),
     trial: {

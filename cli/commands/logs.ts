@@ -35,6 +35,7 @@ export async function logs(surface: Surface, options: LogsOptions): Promise<void
       lines = [...readWhole(`${file}.${n}`).filter(wanted), ...lines]
     }
     for (const line of options.lines === 0 ? [] : lines.slice(-options.lines)) print(surface, line)
+    if (lines.length === 0 && isFiltered(options)) surface.say('Nothing in the log fits.')
     while (options.follow) {
       await delay(FOLLOW_MS, undefined, { signal: surface.signal }).catch(() => surface.signal.throwIfAborted())
       // Asked before reading: what is written to the old file until it is put aside is then read to its end.

@@ -26,6 +26,8 @@ export interface ExamineDeps {
   table: ProcessTable
   paths: Paths
   detected: readonly DetectedAgent[]
+  /** Agents that the owner named in the configuration: of these it is said when one is missing. */
+  wanted: ReadonlySet<string>
   models: readonly ModelAccess[]
   /** What keeps runs within their limits, in words. */
   limits?: string
@@ -47,9 +49,13 @@ export function createExamine(deps: ExamineDeps): Examine {
     const health = await deps.health()
     const agents: Finding[] = []
     // One after the other: an agent that starts takes a whole core for seconds.
-    for (const agent of deps.detected) agents.push(await tryAgent(deps.trial, agent))
+    const [absent, there] = partition(
+      deps.detected,
+      ({ name, missing }) => missing.length > 0 && !deps.wanted.has(name),
+    )
+    for (const agent of there) agents.push(await tryAgent(deps.trial, agent))
     return [
-      ...withOneUsable(agents),
+      ...withOneUsable(agents, absent),
       ...(online ? await Promise.all(onePerServer(deps.models).map(tryModel)) : [modelLine(health)]),
       sandboxLine(health, deps.limits),
       ...(await tryMemory(deps.memory, fix)),
@@ -60,12 +66,20 @@ export function createExamine(deps: ExamineDeps): Examine {
   }
 }
 
-/** Agents that are not installed matter only when there is none that works. */
-function withOneUsable(agents: Finding[]): Finding[] {
-  if (agents.some(({ level }) => level === 'ok')) return agents
-  const mend =
-    'Run `npm install` for the built-in one, or install goose, codex, claude or pi, and give it a key or a login.'
-  return [...agents, { what: 'agents', level: 'fail', words: 'none can work', mend }]
+/** Agents that are not installed, and that nobody asked for, matter only when there is none that works. */
+function withOneUsable(agents: Finding[], absent: readonly DetectedAgent[]): Finding[] {
+  const names = absent.map(({ name }) => name).join(', ')
+  if (agents.some(({ level }) => level === 'ok')) {
+    if (names === '') return agents
+    return [...agents, { what: 'agents', level: 'ok', words: `one is enough; not installed: ${names}` }]
+  }
+  const mend = 'Run `claw setup`; or give an installed one a key or a login.'
+  const words = `none can work${names === '' ? '' : `; not installed: ${names}`}`
+  return [...agents, { what: 'agents', level: 'fail', words, mend }]
+}
+
+function partition<T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(holds), all.filter((one) => !holds(one))]
 }
 
 function onePerServer(models: readonly ModelAccess[]): ModelAccess[] {

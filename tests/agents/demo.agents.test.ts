@@ -65,7 +65,7 @@ function demo(agent: string): Promise<{ code: number | null; out: string; err: s
       TMPDIR: process.env['TMPDIR'] ?? '/tmp',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 170_000,
+    timeout: 370_000,
   })
   let out = ''
   let err = ''

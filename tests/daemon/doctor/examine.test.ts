@@ -19,7 +19,7 @@ test('a whole daemon is looked at: its agent starts and answers, leftovers are f
   const of = async (what: string, request = { online: false, fix: false }) =>
     (await room.daemon.examine(request)).find((finding) => finding.what === what)
   expect(await of('agent broken')).toMatchObject({ level: 'fail', mend: expect.any(String) })
-  expect(await of('agents')).toMatchObject({ level: 'fail', words: 'none can work' })
+  expect(await of('agents')).toMatchObject({ level: 'fail', words: expect.stringContaining('none can work') })
   expect(await of('worktrees')).toMatchObject({ level: 'ok' })
 
   // A folder that no task names may hold work: it is told, also with --fix.
@@ -68,6 +68,31 @@ test('an agent that works is one line, and a process that a run left is ended', 
     expect(await of('processes', false)).toMatchObject({ level: 'ok' })
   } finally {
     orphan.kill('SIGKILL')
+  }
+})
+
+test('of agents that nobody asked for, it is one line that they are missing', async () => {
+  const well = await openRoom({ agents: ['scripted'], config: { agents: { default: 'scripted' } } })
+  const findings = await well.daemon.examine({ online: false, fix: false })
+  expect(findings.find(({ what }) => what === 'agents')).toMatchObject({
+    level: 'ok',
+    words: expect.stringContaining('not installed: claude, codex'),
+  })
+  expect(findings.filter(({ what }) => what.startsWith('agent ')).map(({ what }) => what)).toContain('agent scripted')
+  expect(findings.some(({ what }) => what === 'agent claude')).toBe(false)
+})
+
+test('a sandbox that is given up, and a model that nobody set, are told and well again when mended', async () => {
+  const broken = await openRoom({ config: { sandbox: { kind: 'none' } } })
+  const of = async (room: Awaited<ReturnType<typeof openRoom>>, what: string) =>
+    (await room.daemon.examine({ online: false, fix: true })).find((finding) => finding.what === what)
+  expect(await of(broken, 'sandbox')).toMatchObject({ level: 'warn', mend: expect.stringContaining('bubblewrap') })
+  expect(await of(broken, 'model')).toMatchObject({ level: 'warn', mend: expect.stringContaining('ANTHROPIC_API_KEY') })
+  const model = { provider: 'openai-chat', model: 'm-1', baseUrl: 'http://127.0.0.1:9/v1' }
+  const mended = await openRoom({ config: { model } })
+  expect(await of(mended, 'model')).toMatchObject({ level: 'ok', words: expect.stringContaining('m-1') })
+  if ((await mended.daemon.health()).sandbox.name !== 'none') {
+    expect(await of(mended, 'sandbox')).toMatchObject({ level: 'ok' })
   }
 })
 

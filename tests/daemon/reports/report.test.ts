@@ -30,6 +30,7 @@ const goal = (over: Loose = {}) =>
     baseCommit: A,
     land: 'merge',
     autonomy: 'auto',
+    permissions: null,
     limits: { minutesMax: null, attemptsMax: 4, tokensMax: null, usdMax: null },
     agent: null,
     source: { surface: 'cli', from: null },
