@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['tests/long/**/*.test.ts'],
-    testTimeout: 15 * 60_000,
+    testTimeout: 60 * 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { writeDaemonFile } from '../../config/daemon-file.ts'
+import { ActEffect } from '../../core/act.ts'
 import { Fault } from '../../core/fault.ts'
 import { serveFakeApp } from '../fakes/served-app.ts'
 import { aGoal, aGoalView, anAsk, aTaskView } from '../fakes/views.ts'
@@ -222,6 +223,22 @@ describe('work', () => {
       stdout: expect.stringContaining('the same as recorded'),
     })
     expect((await run(['undo', '1'])).stdout).toContain('eeeeeeeeee')
+  })
+
+  test('what it did outside is listed when it is shown, cancelled and undone, and nothing of it is run', async () => {
+    const spec = { kind: 'service', name: 'hello.service', host: 'web1', what: 'serves', undo: 'systemctl stop hello' }
+    const effect = { number: 1, state: 'possible', note: null, createdAt: 1, changedAt: 1 } as const
+    const ids = { id: 'effect_1', goalId: 'goal_1', taskId: 'task_1' } as const
+    const effects = [{ ...ids, ...effect, spec: ActEffect.parse(spec) }]
+    daemon.goals.put(aGoalView({ taskViews: [aTaskView()], effects }))
+    const line = 'service `hello.service` on web1: serves (may have happened)'
+    expect((await run(['goal', 'show', '1'])).stdout).toContain(line)
+    const undone = (await run(['undo', '1'])).stdout
+    expect(undone).toContain('1. systemctl stop hello')
+    expect(undone).toContain('To run them: claw answer 7 yes')
+    const cancelled = (await run(['goal', 'cancel', '1'])).stdout
+    expect(cancelled).toContain(line)
+    expect(cancelled).toContain('How to take it back: claw undo 1')
   })
 
   test('colour only where it is wanted', async () => {

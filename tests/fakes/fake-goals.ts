@@ -134,8 +134,10 @@ export function createFakeGoals(): FakeGoals {
     },
     async undo(name, by) {
       called('undo', name, by)
-      find(name)
-      return { branch: 'main', commit: 'e'.repeat(40), ask: null, steps: null, note: null }
+      const { effects } = find(name)
+      const landed = { branch: 'main', commit: 'e'.repeat(40), note: null }
+      if (effects.length === 0) return { ...landed, ask: null, steps: null }
+      return { ...landed, ask: 7, steps: effects.map(({ spec }, n) => `${n + 1}. ${spec.undo}`).join('\n') }
     },
     async report(name) {
       called('report', name)
