@@ -6,8 +6,6 @@ import { Misfire, Overlap } from '../core/schedule.ts'
 import type { ScheduleForTools } from './context.ts'
 import { clip } from './shapes.ts'
 
-export const ScheduleName = z.string().trim().min(1).max(100).describe('A schedule by its number (`3`) or name.')
-
 /** Webhooks and watched paths name secrets and places on the owner's machine: those are added by `claw schedule`. */
 export const NewScheduleInput = z.strictObject({
   when: z

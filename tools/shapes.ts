@@ -7,14 +7,20 @@ import { oneLine } from '../core/plain-text.ts'
 import type { Proof } from '../core/proof.ts'
 import type { GoalSummaryForTools, TaskForTools } from './context.ts'
 
-export const GoalName = z.string().trim().min(1).max(100).describe('A goal by its number (`12`) or id.')
+/**
+ * Text, told to clients as such. Answers hold goals and asks as numbers, so models and the Inspector send them back
+ * as numbers. A label never: 12.10 would have become 12.1 on its way.
+ */
+const nameOrNumber = z.preprocess(
+  (given) => (Number.isSafeInteger(given) ? String(given) : given),
+  z.string().trim().min(1).max(100),
+)
+
+export const GoalName = nameOrNumber.describe('A goal by its number (`12`) or id.')
+export const AskName = nameOrNumber.describe('Its number (`42`) or id.')
+export const ScheduleName = nameOrNumber.describe('A schedule by its number (`3`) or name.')
 export const TaskName = z.string().trim().min(1).max(100).describe('A task by its label (`12.3`) or id.')
-export const EitherName = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .describe('A goal by its number (`12`) or a task by its label (`12.3`).')
+export const EitherName = nameOrNumber.describe('A goal by its number (`12`) or a task by its label (`12.3`).')
 
 export const GoalShape = z.object({
   goal: z.int().describe('Its number.'),

@@ -48,8 +48,24 @@ function remembered(convert: Convert): Convert {
     const key = JSON.stringify(options)
     const before = known.get(key)
     if (before) return before
-    const schema = convert(options)
+    const schema = withSingleTypes(convert(options)) as Record<string, unknown>
     known.set(key, schema)
     return schema
+  }
+}
+
+/** `type: ['string', 'null']` as a choice of two: clients that translate schemas for their model know one type at a time. */
+function withSingleTypes(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withSingleTypes)
+  if (typeof node !== 'object' || node === null) return node
+  const whole: Record<string, unknown> = Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [key, withSingleTypes(value)]),
+  )
+  if (!Array.isArray(whole['type'])) return whole
+  const { type, description, default: fallback, ...only } = whole
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+    anyOf: (type as unknown[]).map((one) => (one === 'null' ? { type: one } : { type: one, ...only })),
   }
 }

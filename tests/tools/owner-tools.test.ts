@@ -206,6 +206,41 @@ test('a misspelt key is refused with the nearest there is', async () => {
   expect(place.goals.calls.some(([verb]) => verb === 'add')).toBe(false)
 })
 
+test.each([
+  ['show_goal', { goal: 1 }],
+  ['review_work', { what: 1 }],
+  ['answer_ask', { ask: 1, choice: 'approve' }],
+  ['run_schedule', { schedule: 1 }],
+])('%s takes the number as answers hold it', async (name, input) => {
+  await using place = await aDay()
+  const result = await (await place.connect(TOKEN)).callTool({ name, arguments: input })
+  expect([result.isError ?? false, wordsOf(result)]).toEqual([false, expect.any(String)])
+})
+
+test('a label is never taken as a number: 12.10 would have become 12.1', async () => {
+  await using place = await aDay()
+  const client = await place.connect(TOKEN)
+  for (const call of [
+    { name: 'show_task', arguments: { task: 1.1 } },
+    { name: 'review_work', arguments: { what: 1.1 } },
+  ]) {
+    const result = await client.callTool(call)
+    expect([result.isError, wordsOf(result)]).toEqual([true, expect.stringContaining('expected string')])
+  }
+})
+
+test('the schemas that clients see know one type at a time', async () => {
+  await using place = await aDay()
+  await addTwoGoals(place)
+  for (const token of [TOKEN, place.runToken('run_11')]) {
+    const { tools } = await (await place.connect(token)).listTools()
+    expect(tools.length).toBeGreaterThan(5)
+    expect(JSON.stringify(tools.map(({ inputSchema, outputSchema }) => [inputSchema, outputSchema]))).not.toContain(
+      '"type":[',
+    )
+  }
+})
+
 test('a schedule has one thing that sets it off', async () => {
   await using place = await aDay()
   const client = await place.connect(TOKEN)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Fault } from '../../core/fault.ts'
-import { AskShape, askLine, clip, shapeAsk } from '../shapes.ts'
+import { AskName, AskShape, askLine, clip, shapeAsk } from '../shapes.ts'
 import { defineTool, type Form, PersonNeeded } from '../tool.ts'
 
 export const answerAsk = defineTool({
@@ -13,7 +13,7 @@ export const answerAsk = defineTool({
   destructive: true,
   idempotent: false,
   input: z.strictObject({
-    ask: z.string().trim().min(1).max(100).describe('Its number (`42`) or id.'),
+    ask: AskName,
     choice: z.string().min(1).max(100).optional().describe('The id of one of its choices.'),
     text: z.string().trim().min(1).max(100_000).optional().describe('The owner’s words, where the ask takes words.'),
   }),

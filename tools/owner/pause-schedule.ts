@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { ScheduleName, ScheduleShape, scheduleLine, shapeSchedule } from '../schedule-shapes.ts'
+import { ScheduleShape, scheduleLine, shapeSchedule } from '../schedule-shapes.ts'
+import { ScheduleName } from '../shapes.ts'
 import { defineTool } from '../tool.ts'
 
 export const pauseSchedule = defineTool({
