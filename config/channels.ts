@@ -17,7 +17,41 @@ export const MatrixConfig = z.strictObject({
 })
 export type MatrixConfig = z.infer<typeof MatrixConfig>
 
-export const ChannelConfig = z.discriminatedUnion('kind', [TelegramConfig, MatrixConfig])
+export const SlackConfig = z.strictObject({
+  kind: z.literal('slack'),
+  botToken: secret('The bot’s token, `xoxb-…`'),
+  appToken: secret('The app’s token for socket mode, `xapp-…`'),
+  apiRoot: z.string().url().default('https://slack.com/api/').describe('Another server of the Web API.'),
+})
+export type SlackConfig = z.infer<typeof SlackConfig>
+
+const mailServer = (what: string, schemes: RegExp, example: string) =>
+  z
+    .string()
+    .regex(schemes, `like ${example}`)
+    .nullable()
+    .default(null)
+    .describe(`${what}, like \`${example}\`; null: found by the address. Without \`s\` it must offer STARTTLS.`)
+
+export const EmailConfig = z.strictObject({
+  kind: z.literal('email'),
+  address: z.email().describe('Claw’s own address; its inbox is Claw’s alone.'),
+  password: secret('The password of the mailbox, or an app password'),
+  user: z.string().min(1).nullable().default(null).describe('The name to log in with; null: the address.'),
+  imap: mailServer('The server that is read', /^imaps?:\/\/[^/@\s]+\/?$/, 'imaps://imap.example.org'),
+  smtp: mailServer('The server that is sent by', /^smtps?:\/\/[^/@\s]+\/?$/, 'smtps://smtp.example.org'),
+  trust: z
+    .string()
+    .regex(/^[^\s;]+$/, 'one name without blanks, like mx.google.com')
+    .nullable()
+    .default(null)
+    .describe(
+      'The name under which the mailbox’s own server writes `Authentication-Results`; null: only signatures (DKIM) that Claw checks itself count.',
+    ),
+})
+export type EmailConfig = z.infer<typeof EmailConfig>
+
+export const ChannelConfig = z.discriminatedUnion('kind', [TelegramConfig, SlackConfig, MatrixConfig, EmailConfig])
 export type ChannelConfig = z.infer<typeof ChannelConfig>
 
 const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/

@@ -1,11 +1,13 @@
 /** The kinds of channels, by hand. A new one is written in a file of its own, named here and in config/channels.ts. */
 import { Fault, nearest } from '../../core/fault.ts'
+import { emailKind } from './email/email-kind.ts'
 import type { ChannelKind } from './kind.ts'
 import { matrixKind } from './matrix/matrix-kind.ts'
+import { slackKind } from './slack/slack-kind.ts'
 import { telegramKind } from './telegram-kind.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind is checked against its own configuration where it is defined
-export const CHANNEL_KINDS: readonly ChannelKind<any>[] = [matrixKind, telegramKind]
+export const CHANNEL_KINDS: readonly ChannelKind<any>[] = [telegramKind, slackKind, matrixKind, emailKind]
 
 /** Throws channel_not_found with the nearest. */
 export function kindNamed(kind: string): (typeof CHANNEL_KINDS)[number] {
