@@ -22,6 +22,7 @@ import {
   setLandingOnto,
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
+import { createLocks } from '../worktrees/repository-lock.ts'
 import type { Repository } from '../worktrees/worktree.ts'
 import { askAboutLanding, type LandDeps } from './land-tasks.ts'
 import { failureInWords, landingContract, proveMerge, recordProof } from './landing-proof.ts'
@@ -37,16 +38,18 @@ export interface LandGoalDeps extends LandDeps {
   }): Promise<string>
 }
 
-/** How often the target may move under our hands before the owner is asked. */
+/** How often somebody else may move the target under our hands before the owner is asked. */
 const MOVED_MAX = 5
 
 /**
  * The job that brings the goal's branch to the owner: as a branch, by fast-forwarding the target, or as a
  * pull request. The owner's branch only moves to a commit that was verified here; where the target moved
- * on, it is merged into our branch first and all checks are run on the result.
+ * on, it is merged into our branch first and all checks are run on the result. Goals with the same target
+ * land one after the other, so that none is verified for a target which its sibling moves away meanwhile.
  */
 export function createLandGoal(deps: LandGoalDeps) {
   const { store, queue, world } = deps
+  const turnFor = createLocks()
 
   return async function landGoal(goalId: GoalId, signal: AbortSignal): Promise<void> {
     const goal = await getGoal(store.db, goalId)
@@ -61,9 +64,12 @@ export function createLandGoal(deps: LandGoalDeps) {
     const repository = await deps.desk.get(goal.repositoryId)
     const head = await repository.find(`refs/heads/${goal.branch}`)
     if (!head) throw new Error(`goal ${goal.id} has no branch`)
-    const landing = await openLanding(goal, head, before)
+    const landing = await openLanding(goal, repository, head, before)
     try {
-      if (goal.land === 'merge') await mergeIntoTarget(goal, repository, landing, head, done, signal)
+      if (goal.land === 'merge')
+        await turnFor(`${goal.repositoryId} ${goal.targetBranch}`).run(() =>
+          mergeIntoTarget(goal, repository, landing, head, done, signal),
+        )
       else if (goal.land === 'branch') await leaveAsBranch(goal, repository, landing, head)
       else await proposeChange(goal, repository, landing, head, done)
     } catch (error) {
@@ -82,8 +88,16 @@ export function createLandGoal(deps: LandGoalDeps) {
     return (await listTasks(store.db, goal.id)).filter((task) => task.planId === plan?.id)
   }
 
-  async function openLanding(goal: Goal, head: string, left: Landing | undefined): Promise<Landing> {
-    if (left && left.endedAt === null && left.commit === head) return left
+  /** The row first; one that a crash left behind is gone on with, unless the goal's branch holds other work since. */
+  async function openLanding(
+    goal: Goal,
+    repository: Repository,
+    head: string,
+    left: Landing | undefined,
+  ): Promise<Landing> {
+    if (left && left.endedAt === null) {
+      if (left.commit === head || (await repository.find(mergeRef(left))) === head) return left
+    }
     return store.transaction(async (tx) => {
       const now = world.clock.now()
       if (left && left.endedAt === null) await moveLanding(tx, left, 'blocked', { note: 'begun anew', endedAt: now })
@@ -147,6 +161,8 @@ export function createLandGoal(deps: LandGoalDeps) {
     signal: AbortSignal,
   ): Promise<void> {
     let head = first
+    signal.throwIfAborted()
+    if (await isHeld(goal)) return
     for (let moved = 0; moved < MOVED_MAX; moved++) {
       await repository.fetch()
       const target = await ownerCommit(repository, goal.targetBranch)
@@ -201,7 +217,7 @@ export function createLandGoal(deps: LandGoalDeps) {
       message: `Merge ${goal.targetBranch} into ${goal.branch}\n\nClaw-Goal: #${goal.number}\n`,
       identity: await repository.identity(),
     })
-    await repository.setRef(`refs/claw/merges/${landing.id}`, merged)
+    await repository.setRef(mergeRef(landing), merged)
     const proof = await proveMerge(
       deps,
       { goal, taskId: null, repository, landing, contract, merged, onto: target, definitions: target },
@@ -339,6 +355,11 @@ export function createLandGoal(deps: LandGoalDeps) {
       await send(queue, tx, 'advance', goal.id)
     })
   }
+}
+
+/** Holds what was caught up with the target, until the branch is moved to it; says after a crash whose work that is. */
+function mergeRef({ id }: Landing): string {
+  return `refs/claw/merges/${id}`
 }
 
 async function ownerCommit(repository: Repository, branch: string): Promise<string | null> {

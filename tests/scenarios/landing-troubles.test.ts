@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { commitFiles, git, makeRepository, temporaryFolder } from '../fakes/repositories.ts'
@@ -111,6 +111,58 @@ test('a target that moved meanwhile is merged in and verified again; undo takes 
   ).toBe(true)
   await room.daemon.goals.undo('1', 'ada')
   expect(fileAt(repository, 'main', 'a.txt')).toBeUndefined()
+  expect(fileAt(repository, 'main', 'later.txt')).toBe('later\n')
+})
+
+test('six goals that are done at the same time land on one main, each once, none verified in vain', async () => {
+  const room = await openRoom({ config: { runs: { max: 6, perRepositoryMax: 6 } } })
+  const repository = makeRepository(FILES)
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  for (const name of names) {
+    const write: Step = { do: 'write', path: `${name}.txt`, text: 'good\n' }
+    await room.add(
+      plan([task(name, hold(write))], { checks: [{ command: 'sleep 0.2; grep -q Hello README.md' }] }),
+      repository,
+    )
+  }
+  const numbers = names.map((_, index) => `${index + 1}`)
+  const asks = await Promise.all(numbers.map((number) => room.openAsk('permission', number)))
+  for (const { id } of asks) await room.daemon.inbox.answer(id, { choice: 'reject', by: 'test' })
+  await room.settled()
+  for (const [index, number] of numbers.entries()) {
+    const { goal, landings } = await room.daemon.goals.show(number)
+    expect(goal.state, room.picture()).toBe('met')
+    expect(landings.filter(({ taskId }) => taskId === null).map(({ state }) => state)).toEqual(['landed'])
+    expect(fileAt(repository, 'main', `${names[index]}.txt`)).toBe('good\n')
+  }
+  const caughtUp = room.query<{ commit: string }>('select "commit" from proof where taskId is null')
+  expect(caughtUp).toHaveLength(names.length - 1)
+  for (const { commit } of caughtUp) expect(git(repository, 'merge-base', commit, 'main')).toBe(commit)
+})
+
+test('killed after catching up and before the target moved, the same landing goes on', async () => {
+  const room = await openRoom()
+  const repository = makeRepository(FILES)
+  await room.add(plan([task('a', hold(GOOD))]), repository)
+  await room.openAsk('permission')
+  commitFiles(repository, { 'later.txt': 'later\n' })
+  // Uncommitted work of the owner stops the landing in the moment after the catch-up.
+  writeFileSync(join(repository, 'a.txt'), 'mine\n')
+  await room.answer('permission', 'reject')
+  await room.openAsk('land-blocked')
+  // As the crash would have left it.
+  room.sql(`update landing set state = 'merging', endedAt = null, note = null where taskId is null`)
+  room.sql(`delete from ask where kind = 'land-blocked'`)
+  rmSync(join(repository, 'a.txt'))
+  await room.restart(async () =>
+    room.sql(
+      `insert into job (name, key, data, runAt, seq, tries) select 'land-goal', id, 'null', 0, 1, 0 from goal where true
+     on conflict (name, key) do nothing`,
+    ),
+  )
+  const view = await room.settled()
+  expect(view.goal.state, room.picture()).toBe('met')
+  expect(view.landings.filter(({ taskId }) => taskId === null).map(({ state }) => state)).toEqual(['landed'])
   expect(fileAt(repository, 'main', 'later.txt')).toBe('later\n')
 })
 
