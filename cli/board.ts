@@ -2,9 +2,10 @@
  * A goal as lines for a terminal. Pure: the same view, moment and width always give the same lines, and
  * no line is wider than the terminal or holds an escape sequence that is not ours.
  */
+import { countOf } from '../core/count.ts'
 import type { TaskState } from '../core/task.ts'
 import type { GoalView, TaskView } from '../daemon/goals/views.ts'
-import { clip, columns, count, oneLine, type Paint, pad, span } from './text.ts'
+import { clip, columns, oneLine, type Paint, pad, span } from './text.ts'
 
 export interface BoardOptions {
   width: number
@@ -41,7 +42,7 @@ export function board(view: GoalView, options: BoardOptions): string[] {
   const hidden = view.taskViews.length - shown.length
   const columnsOf = measure(shown, options)
   const lines = shown.map((task) => taskLine(task, columnsOf, options))
-  const more = hidden > 0 ? [options.paint('gray', clip(`  … and ${count(hidden, 'task')} more`, options.width))] : []
+  const more = hidden > 0 ? [options.paint('gray', clip(`  … and ${countOf(hidden, 'task')} more`, options.width))] : []
   return [...head, ...lines, ...more, ...tail]
 }
 
@@ -154,7 +155,7 @@ function askLines(view: GoalView, { width, paint }: BoardOptions): string[] {
 
 function footLine(view: GoalView, { width, paint }: BoardOptions): string {
   const { total, done, failed } = view.tasks
-  const words = [total === 0 ? oneLine(view.words) : `${done} of ${count(total, 'task')} done`]
+  const words = [total === 0 ? oneLine(view.words) : `${done} of ${countOf(total, 'task')} done`]
   if (failed > 0) words.push(`${failed} failed`)
   const { inputTokens, outputTokens } = view.usage
   if (inputTokens + outputTokens > 0) words.push(`${thousands(inputTokens + outputTokens)} tokens`)

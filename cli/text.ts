@@ -70,8 +70,3 @@ export function bytes(size: number): string {
   const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, size)) / 10))
   return `${power === 0 ? size : (size / 1024 ** power).toFixed(1)} ${units[power]}`
 }
-
-/** `1 goal`, `2 goals`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
-}

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import { type BackupMade, LEFT_OUT } from '../../config/backup-file.ts'
+import { countOf } from '../../core/count.ts'
 import { connect } from '../daemon.ts'
 import { EXIT } from '../exit.ts'
 import type { Surface } from '../surface.ts'
-import { bytes, count } from '../text.ts'
+import { bytes } from '../text.ts'
 
 /** The daemon makes it, so that it is of one moment; exit code 1 when some work could not be taken along. */
 export async function backup(
@@ -20,8 +21,8 @@ export async function backup(
   if (surface.isJson) surface.printJson(made)
   else {
     surface.print(made.file)
-    const work = made.repositories > 0 ? `, work of ${count(made.repositories, 'clone')}` : ''
-    surface.say(`${bytes(made.bytes)}, ${count(made.files, 'file')}${work}${made.secrets ? ', with secrets' : ''}`)
+    const work = made.repositories > 0 ? `, work of ${countOf(made.repositories, 'clone')}` : ''
+    surface.say(`${bytes(made.bytes)}, ${countOf(made.files, 'file')}${work}${made.secrets ? ', with secrets' : ''}`)
     surface.say(surface.paintErr('gray', `${LEFT_OUT}.`))
     for (const words of made.trouble) surface.say(`claw: not in it: ${words}`)
   }

@@ -1,8 +1,9 @@
 /** What was spent: on which goal, task, agent, model or day. */
+import { countOf } from '../../core/count.ts'
 import type { CostBy, CostRow, CostSheet } from '../../core/spend.ts'
 import { connect } from '../daemon.ts'
 import type { Surface } from '../surface.ts'
-import { count, oneLine, pad } from '../text.ts'
+import { oneLine, pad } from '../text.ts'
 
 export interface CostOptions {
   goal?: string
@@ -28,11 +29,11 @@ export function costLines({ by, rows, total }: CostSheet, { paint }: Pick<Surfac
   const notes: string[] = []
   if (total.unpriced > 0) {
     notes.push(
-      `${count(total.unpriced, 'request')} of a model whose price is not known: not in the cost (set \`prices\` in the configuration)`,
+      `${countOf(total.unpriced, 'request')} of a model whose price is not known: not in the cost (set \`prices\` in the configuration)`,
     )
   }
   if (total.estimated > 0) {
-    notes.push(`${count(total.estimated, 'request')} counted at an estimate: nobody said what they used`)
+    notes.push(`${countOf(total.estimated, 'request')} counted at an estimate: nobody said what they used`)
   }
   return [
     paint('gray', line(by, COLUMNS)),

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { countOf } from '../../core/count.ts'
 import type {
   Fetching,
   Finding,
@@ -13,7 +14,7 @@ import type { Client } from '../client.ts'
 import { connect } from '../daemon.ts'
 import { EXIT } from '../exit.ts'
 import type { Surface } from '../surface.ts'
-import { ago, bytes, clip, count, oneLine, pad } from '../text.ts'
+import { ago, bytes, clip, oneLine, pad } from '../text.ts'
 import { roomWord } from './note.ts'
 import { prompt } from './stdin.ts'
 
@@ -33,16 +34,16 @@ export async function holds(surface: Surface): Promise<void> {
   if (surface.isJson) return surface.printJson(view)
   const { status, rooms } = view
   if (status.notes === 0) return surface.say(`No notes yet in ${status.folder}. Keep one: claw note add "…"`)
-  surface.print(`${count(status.notes, 'note')} in ${status.folder}`)
+  surface.print(`${countOf(status.notes, 'note')} in ${status.folder}`)
   for (const [scope, room] of Object.entries(rooms)) {
     const kinds = view.holds.filter((one) => one.scope === scope)
-    const words = kinds.map(({ kind, notes }) => count(notes, kind)).join(', ')
+    const words = kinds.map(({ kind, notes }) => countOf(notes, kind)).join(', ')
     const past = kinds.reduce((sum, one) => sum + one.past, 0)
     const old = past > 0 ? surface.paint('gray', ` (${past} of them no longer hold)`) : ''
     surface.print(`  ${surface.paint('cyan', pad(oneLine(room), 32))} ${words}${old}`)
   }
   if (status.skipped.length > 0)
-    surface.say(`${count(status.skipped.length, 'file')} cannot be read: claw memory status`)
+    surface.say(`${countOf(status.skipped.length, 'file')} cannot be read: claw memory status`)
 }
 
 export async function status(surface: Surface): Promise<void> {
@@ -55,7 +56,7 @@ export async function status(surface: Surface): Promise<void> {
   fact('notes', `${status.notes} in ${status.folder}`)
   fact(
     'index',
-    `${count(status.passages, 'passage')} in ${status.index === 'lance' ? 'LanceDB' : 'SQLite'}, ${bytes(status.diskBytes)}`,
+    `${countOf(status.passages, 'passage')} in ${status.index === 'lance' ? 'LanceDB' : 'SQLite'}, ${bytes(status.diskBytes)}`,
   )
   fact(
     'recall',
@@ -63,8 +64,8 @@ export async function status(surface: Surface): Promise<void> {
   )
   if (!isWordsAlone) fact('vectors', String(status.vectors))
   const behind = [
-    status.behind.words > 0 ? `${count(status.behind.words, 'note')} to be taken up` : '',
-    status.behind.vectors > 0 && !isWordsAlone ? `${count(status.behind.vectors, 'note')} without vectors` : '',
+    status.behind.words > 0 ? `${countOf(status.behind.words, 'note')} to be taken up` : '',
+    status.behind.vectors > 0 && !isWordsAlone ? `${countOf(status.behind.vectors, 'note')} without vectors` : '',
   ].filter(Boolean)
   if (behind.length > 0) fact('behind', behind.join(', '))
   fact('self-test', status.lastSelfTest ? testWords(status.lastSelfTest, surface.now()) : 'not yet since the start')
@@ -128,14 +129,14 @@ export async function importNotes(
   }
   const { imported } = await ask(true)
   if (surface.isJson) return surface.printJson(imported)
-  surface.print(`${count(imported!.added, 'note')} came in; ${imported!.known} were known.`)
+  surface.print(`${countOf(imported!.added, 'note')} came in; ${imported!.known} were known.`)
 }
 
 function previewLines({ paint, width }: Surface, { kind, add, known, skipped }: ImportPreview): string[] {
   const size = add.reduce((sum, one) => sum + one.bytes, 0)
   const more = (list: readonly unknown[]) => (list.length > SHOWN_MAX ? [`  and ${list.length - SHOWN_MAX} more`] : [])
   return [
-    `${kind}: ${count(add.length, 'new note')} (${bytes(size)}), ${known} known already, ${skipped.length} left out`,
+    `${kind}: ${countOf(add.length, 'new note')} (${bytes(size)}), ${known} known already, ${skipped.length} left out`,
     ...add
       .slice(0, SHOWN_MAX)
       .map((one) => `  ${paint('green', '+')} ${pad(one.kind, 11)} ${clip(oneLine(one.title), width() - 16)}`),

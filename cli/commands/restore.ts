@@ -1,13 +1,14 @@
 import { resolve } from 'node:path'
 import { findDaemonFile } from '../../config/daemon-file.ts'
 import { pathsIn } from '../../config/paths.ts'
+import { countOf } from '../../core/count.ts'
 import { Fault } from '../../core/fault.ts'
 import { answers, isAlive } from '../daemon.ts'
 import { EXIT, usage } from '../exit.ts'
 import { restoreHome } from '../restore/restore-home.ts'
 import { findLoss, type Loss, listSnapshots, takeSnapshotBack } from '../restore/snapshot.ts'
 import type { Surface } from '../surface.ts'
-import { ago, count, oneLine } from '../text.ts'
+import { ago, oneLine } from '../text.ts'
 import { prompt } from './stdin.ts'
 
 export interface RestoreOptions {
@@ -36,7 +37,7 @@ export async function restore(surface: Surface, file: string | undefined, option
     surface.printJson({ home, movedTo, goals, workspaces, madeAt: manifest.madeAt, schema: manifest.schema })
   } else {
     surface.print(
-      `${home}: ${count(goals, 'goal')}, as of ${ago(manifest.madeAt, surface.now())} (${manifest.version})`,
+      `${home}: ${countOf(goals, 'goal')}, as of ${ago(manifest.madeAt, surface.now())} (${manifest.version})`,
     )
     if (movedTo) surface.say(`What stood there is in ${movedTo}`)
     if (!manifest.secrets)
@@ -94,7 +95,7 @@ export function lossLines(loss: Loss, surface: Pick<Surface, 'now'>): string[] {
       (one) =>
         `  landed for #${one.goal}: ${one.commit.slice(0, 10)} on ${one.branch} (the commit stays in your repository)`,
     ),
-    `  ${count(loss.answers, 'answer')} of yours and ${count(loss.events, 'event')}`,
+    `  ${countOf(loss.answers, 'answer')} of yours and ${countOf(loss.events, 'event')}`,
   ]
 }
 

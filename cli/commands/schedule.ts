@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
+import { countOf } from '../../core/count.ts'
 import { Fault } from '../../core/fault.ts'
 import type { Schedule } from '../../core/schedule.ts'
 import type { FiringView, NewScheduleInput, SchedulePreview, ScheduleView } from '../../daemon/schedules/schedules.ts'
 import { connect } from '../daemon.ts'
 import { usage } from '../exit.ts'
 import type { Surface } from '../surface.ts'
-import { clip, count, manyLines, oneLine, pad, span } from '../text.ts'
+import { clip, manyLines, oneLine, pad, span } from '../text.ts'
 import { resolveRepo } from './add.ts'
 import { prompt, readAll } from './stdin.ts'
 
@@ -183,8 +184,8 @@ export async function show(surface: Surface, name: string): Promise<void> {
   if (schedule.condition) fact('if', schedule.condition.command)
   if (schedule.jitterMs > 0) fact('jitter', span(schedule.jitterMs))
   if (schedule.endAt !== null) fact('until', moment(schedule.endAt, view.timezone))
-  fact('fired', `${count(schedule.fired, 'time')}${schedule.firingsMax === null ? '' : ` of ${schedule.firingsMax}`}`)
-  if (view.open > 0) fact('waiting', count(view.open, 'firing'))
+  fact('fired', `${countOf(schedule.fired, 'time')}${schedule.firingsMax === null ? '' : ` of ${schedule.firingsMax}`}`)
+  if (view.open > 0) fact('waiting', countOf(view.open, 'firing'))
   if (view.hook) fact('hook', `${view.hook}, the secret is in ${(schedule.when as { secret?: string }).secret ?? ''}`)
   for (const line of upcomingLines(surface, view)) surface.print(line)
 }

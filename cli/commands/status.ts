@@ -1,11 +1,13 @@
 /** What a tired person wants to know, most urgent first: what waits for me, what runs, what came of the rest. */
+
 import type { Ask } from '../../core/ask.ts'
 import { DAY } from '../../core/clock.ts'
+import { countOf } from '../../core/count.ts'
 import type { GoalSummary } from '../../daemon/goals/views.ts'
 import type { Health } from '../../daemon/health.ts'
 import { connect } from '../daemon.ts'
 import type { Surface } from '../surface.ts'
-import { clip, count, oneLine, span } from '../text.ts'
+import { clip, oneLine, span } from '../text.ts'
 import { goalLine } from './goals.ts'
 import { askLines } from './inbox.ts'
 
@@ -34,7 +36,7 @@ export async function status(surface: Surface): Promise<void> {
     .slice(0, RECENT_MAX)
 
   if (asks.length > 0) {
-    print(paint('yellow', `${count(asks.length, 'question')} for you`))
+    print(paint('yellow', `${countOf(asks.length, 'question')} for you`))
     for (const ask of asks.slice(0, 5)) print(askLines(surface, ask).join('\n'))
     if (asks.length > 5) print(paint('gray', `  and ${asks.length - 5} more: claw inbox`))
     print('')
@@ -62,7 +64,7 @@ export function daemonLine(health: Health, { now, width }: Surface): string {
   const words = [
     `claw ${health.version}`,
     `up ${span(now() - health.startedAt)}`,
-    ...(health.runs > 0 ? [`${count(health.runs, 'agent')} at work`] : []),
+    ...(health.runs > 0 ? [`${countOf(health.runs, 'agent')} at work`] : []),
     found.length > 0 ? found.join(', ') : 'no agents found',
     health.model ? `model ${health.model}` : `brain: ${health.brain}`,
     `sandbox ${health.sandbox.name}`,

@@ -6,7 +6,7 @@ import type { PlanDraft, PlannedTask } from '../../core/plan.ts'
 import type { Proof } from '../../core/proof.ts'
 import { isTaskEnded, type Task, taskLabel } from '../../core/task.ts'
 import { aTask } from '../orchestrator/carry-out.ts'
-import { goalLanding } from '../orchestrator/decide.ts'
+import { goalLanding } from '../orchestrator/decide-work.ts'
 import { send } from '../orchestrator/jobs.ts'
 import {
   addEvent,

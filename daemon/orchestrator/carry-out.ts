@@ -27,8 +27,8 @@ import {
   updateTask,
 } from '../store/rows.ts'
 import type { Tx } from '../store/tables.ts'
-import type { Decision } from './decide.ts'
 import { effectsToUndo } from './decide-acts.ts'
+import type { Decision } from './decision.ts'
 import { send } from './jobs.ts'
 import type { StopReason } from './run-registry.ts'
 import type { Snapshot } from './snapshot.ts'

@@ -9,7 +9,7 @@ import { describeAct, effectStateWords, effectWords, isOutstanding, undoStepWord
 import type { Ask } from '../../core/ask.ts'
 import type { Plan } from '../../core/plan.ts'
 import { isTaskEnded, type Task, type TaskState, taskLabel } from '../../core/task.ts'
-import type { Decision, NewAsk } from './decide.ts'
+import type { Decision, NewAsk } from './decision.ts'
 import type { Snapshot } from './snapshot.ts'
 
 const APPROVES: ReadonlySet<Ask['kind']> = new Set(['act-approval', 'plan-approval'])

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/schema.ts'
-import type { Ask } from '../../core/ask.ts'
+import type { Ask, AskKind } from '../../core/ask.ts'
 import type { Goal, GoalId } from '../../core/goal.ts'
 import type { Landing } from '../../core/landing.ts'
 import type { Plan } from '../../core/plan.ts'
@@ -124,4 +124,29 @@ export function workedMs(runs: readonly Run[], now: number): number {
     reached = end
   }
   return total
+}
+
+/** The plan that counts: one that was replaced or set aside counts no more. */
+export function latestPlan(snapshot: Snapshot): Plan | undefined {
+  return snapshot.plans.findLast((plan) => plan.state !== 'replaced')
+}
+
+/** The plan whose tasks are being worked on, if any. */
+export function activePlan(snapshot: Pick<Snapshot, 'plans'>): Plan | undefined {
+  return snapshot.plans.findLast((plan) => plan.state === 'active')
+}
+
+export function nextVersion(snapshot: Snapshot): number {
+  return (snapshot.plans.at(-1)?.version ?? 0) + 1
+}
+
+export function isOpen(snapshot: Snapshot, kind: AskKind): boolean {
+  return snapshot.asks.some((ask) => ask.kind === kind && ask.state === 'open')
+}
+
+/** Whether a question about the task waits for an answer, or an answer for being acted upon. */
+export function isHeld(task: Task, asks: readonly Ask[]): boolean {
+  return asks.some(
+    (ask) => ask.taskId === task.id && (ask.state === 'open' || (ask.state === 'answered' && ask.settledAt === null)),
+  )
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../../core/count.ts'
 import type { TaskKind } from '../../core/plan.ts'
 import type { Contract, GuardFinding } from '../../core/proof.ts'
 import { isInside, isLockfile } from '../planning/footprint.ts'
@@ -182,21 +183,17 @@ function testsWeakened({ changes }: GuardInput, diffs: readonly FileDiff[]): Gua
   for (const { diff, before, after } of counted) {
     const { path } = diff
     if (after.skips > before.skips)
-      tell('ask', path, `${path} skips ${count(after.skips - before.skips, 'test')} more than before`)
+      tell('ask', path, `${path} skips ${countOf(after.skips - before.skips, 'test')} more than before`)
     if (after.only > before.only) tell('ask', path, `${path} runs only some of its tests (\`.only\`)`)
     const cases = before.cases - after.cases
     const assertions = before.assertions - after.assertions
-    if (cases > 0) tell(casesLost ? 'ask' : 'note', path, `${path} has ${count(cases, 'test')} fewer`)
+    if (cases > 0) tell(casesLost ? 'ask' : 'note', path, `${path} has ${countOf(cases, 'test')} fewer`)
     else if (assertions > 0)
-      tell(assertionsLost ? 'ask' : 'note', path, `${path} has ${count(assertions, 'assertion')} fewer`)
+      tell(assertionsLost ? 'ask' : 'note', path, `${path} has ${countOf(assertions, 'assertion')} fewer`)
     else if (before.assertions > 0) {
       const line = diff.removed.find(({ text }) => isAssertion(text))!
       tell('note', path, `${path}:${line.line} an expectation was changed: ${line.text.trim().slice(0, 120)}`)
     }
   }
   return findings
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`
 }
