@@ -25,8 +25,8 @@ export interface Attachments {
     of: { channel: Channel; chat: ChatRow; eventId: number; person: Person },
     signal: AbortSignal,
   ): Promise<Attachment>
-  /** Those of one message, and those that the person left in this chat of late for a goal to come. */
-  waiting(chat: ChatRow, person: Person): Promise<Attachment[]>
+  /** Those that the person left in this chat of late for a goal to come; voice is no file of a goal. */
+  waiting(chat: ChatRow, person: Pick<Person, 'id'>): Promise<Attachment[]>
   /** They belong to this goal from now on. */
   give(attachments: readonly Attachment[], goalId: string): Promise<void>
   /** Lays the files of a goal into a folder that an agent may read. */
@@ -36,6 +36,8 @@ export interface Attachments {
 
 /** So long a file waits for a goal. */
 const WAITS_MS = HOUR
+/** A voice note is words, no file of a goal. */
+const VOICE = 'audio/x-voice'
 
 export function createAttachments(deps: {
   store: Store
@@ -68,7 +70,7 @@ export function createAttachments(deps: {
         goalId: null,
         personId: person.id,
         name,
-        mime: file.mime.slice(0, 100),
+        mime: file.kind === 'voice' ? VOICE : file.mime.slice(0, 100),
         bytes: data.byteLength,
         file: path,
         createdAt: now,
@@ -83,6 +85,7 @@ export function createAttachments(deps: {
         .where('chatId', '=', chat.id)
         .where('personId', '=', person.id)
         .where('goalId', 'is', null)
+        .where('mime', '!=', VOICE)
         .where('createdAt', '>', world.clock.now() - WAITS_MS)
         .orderBy('createdAt')
         .execute(),

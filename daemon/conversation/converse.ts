@@ -18,7 +18,8 @@ import type { Store } from '../store/store.ts'
 import type { Attachment } from './attachments.ts'
 import { type ChatTool, callTool, describeTools, toolsFor, wordsOfCall } from './chat-tools.ts'
 import type { Speaker } from './context-for.ts'
-import { conversePrompt, type Made, type Spoken, turnsForSummary } from './prompt.ts'
+import { conversePrompt, type Made, type Spoken } from './prompt.ts'
+import type { createSummaries } from './summarize.ts'
 
 export interface ConverseDeps {
   store: Store
@@ -26,7 +27,8 @@ export interface ConverseDeps {
   brain: Brain
   contextFor(speaker: Speaker): OwnerContext
   template: string
-  summaryTemplate: string
+  /** What of the chat goes to the brain as a summary. */
+  earlier: ReturnType<typeof createSummaries>
   stepsMax: number
   /** Turns that go to the brain word for word. */
   turnsMax: number
@@ -91,13 +93,12 @@ export function createConverse(deps: ConverseDeps) {
     const context = deps.contextFor(speaker)
     const tools = toolsFor(person.role, context.memory !== undefined)
     const system = fill('converse', deps.template, { tools: describeTools(tools), calls: String(CALLS_AT_ONCE) })
-    await summarizeOlder(chat, signal)
-    const { before, own } = await turnsOf(chat, message.eventId)
+    const earlier = await deps.earlier(chat, person.role, signal)
+    const { before, own } = await turnsOf(chat, earlier.to, message.eventId)
     const calls = own.filter((turn) => turn.kind === 'call')
     const made: Made[] = []
     for (const turn of calls) made.push(await takeUp(turn))
     const proposals = calls.flatMap((turn) => (turn.data as CallData).proposal ?? [])
-    const row = await store.db.selectFrom('chat').select('summary').where('id', '=', chat.id).executeTakeFirstOrThrow()
 
     for (let step = 0; ; step++) {
       const isLast = step >= stepsMax - 1
@@ -105,7 +106,7 @@ export function createConverse(deps: ConverseDeps) {
         now: world.clock.now(),
         channel: chat.channel,
         isGroup: chat.kind === 'group',
-        summary: row.summary,
+        earlier,
         turns: before,
         spoken: message.spoken,
         made,
@@ -222,44 +223,12 @@ export function createConverse(deps: ConverseDeps) {
     return { tool, input, result: words, isForeign }
   }
 
-  async function turnsOf(chat: ChatRow, eventId: number): Promise<{ before: Turn[]; own: Turn[] }> {
-    const fresh = await store.db
-      .selectFrom('chat')
-      .select('summarizedTo')
-      .where('id', '=', chat.id)
-      .executeTakeFirstOrThrow()
-    const turns = await listTurns(store.db, chat.id, { after: fresh.summarizedTo, limit: deps.turnsMax * 4 })
+  async function turnsOf(chat: ChatRow, after: number, eventId: number): Promise<{ before: Turn[]; own: Turn[] }> {
+    const turns = await listTurns(store.db, chat.id, { after, limit: deps.turnsMax * 4 })
     return {
       before: turns.filter((turn) => turn.eventId !== eventId).slice(-deps.turnsMax * 2),
       own: turns.filter((turn) => turn.eventId === eventId),
     }
-  }
-
-  /** What falls out of the window is kept as a few words; the rows stay. */
-  async function summarizeOlder(chat: ChatRow, signal: AbortSignal): Promise<void> {
-    const row = await store.db
-      .selectFrom('chat')
-      .select(['summary', 'summarizedTo'])
-      .where('id', '=', chat.id)
-      .executeTakeFirstOrThrow()
-    const turns = await listTurns(store.db, chat.id, { after: row.summarizedTo, limit: 1_000 })
-    if (turns.length <= deps.turnsMax * 2) return
-    const older = turns.slice(0, turns.length - deps.turnsMax)
-    const before = row.summary ? `What was known before:\n${row.summary}\n\n` : ''
-    const { value } = await brain.ask(
-      {
-        purpose: 'converse',
-        system: deps.summaryTemplate,
-        prompt: `${before}${turnsForSummary(older).slice(-60_000)}`,
-        schema: z.object({ summary: z.string().max(6_000) }),
-      },
-      signal,
-    )
-    await store.db
-      .updateTable('chat')
-      .set({ summary: value.summary, summarizedTo: older.at(-1)!.id })
-      .where('id', '=', chat.id)
-      .execute()
   }
 }
 

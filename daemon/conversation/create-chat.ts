@@ -24,6 +24,8 @@ import { createContextFor } from './context-for.ts'
 import { createConverse } from './converse.ts'
 import { createHandle } from './handle.ts'
 import { createHerald } from './herald.ts'
+import { createStreams, type Stream } from './stream.ts'
+import { createSummaries } from './summarize.ts'
 
 export interface ChatDeps {
   store: Store
@@ -90,8 +92,19 @@ export function createChat(deps: ChatDeps): ChatParts {
   const contextFor = createContextFor({ store, world, owner: deps.owner, config: config.chat, attachments })
   const listeners = new Set<(partial: Partial) => void>()
   const prompt = (name: string) => readFileSync(new URL(`./prompts/${name}.md`, import.meta.url), 'utf8')
-  const { transcribe } = config.chat
+  const { transcribe, turnsMax } = config.chat
+  const streams = createStreams({ store, queue, world })
   let terminalId: string | undefined
+
+  /** Whoever looks on at this machine gets every piece at once; nothing of it is a row. */
+  function streamHere(eventId: number): Stream {
+    return {
+      put(text) {
+        for (const listener of listeners) listener({ eventId, text })
+      },
+      async [Symbol.asyncDispose]() {},
+    }
+  }
 
   const handle = createHandle({
     store,
@@ -108,15 +121,13 @@ export function createChat(deps: ChatDeps): ChatParts {
         brain: deps.brain,
         contextFor,
         template: prompt('converse'),
-        summaryTemplate: prompt('summarize-chat'),
+        earlier: createSummaries({ ...deps, brain: deps.brain, template: prompt('summarize-chat'), turnsMax }),
         stepsMax: config.chat.stepsMax,
-        turnsMax: config.chat.turnsMax,
+        turnsMax,
       }),
     attachments,
     transcribe: transcribe.length === 0 ? undefined : (file, signal) => listenTo(transcribe, file, signal),
-    onPartial(chatId, eventId, text) {
-      if (chatId === terminalId) for (const listener of listeners) listener({ eventId, text })
-    },
+    stream: (chat, channel, event) => (channel === terminal ? streamHere(event.id) : streams(chat, channel, event)),
   })
   queue.define(CHAT, ({ key }, signal) => handle(key, signal), { parallelMax: CHATS_AT_ONCE })
   const deliver = createDeliver({ store, queue, world, channel: (name) => channels.find(name) })

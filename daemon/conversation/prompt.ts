@@ -23,7 +23,7 @@ export interface PromptInput {
   now: number
   channel: string
   isGroup: boolean
-  summary: string | null
+  earlier: { summary: string | null; isForeign: boolean }
   /** Older first; what belongs to the message that is answered is not among them. */
   turns: readonly Turn[]
   spoken: readonly Spoken[]
@@ -33,6 +33,7 @@ export interface PromptInput {
   isLast: boolean
 }
 
+const SUMMARY_MAX = 4_000
 const TURN_MAX = 2_000
 const ENCLOSED_MAX = 16_000
 const RESULT_MAX = 12_000
@@ -48,11 +49,15 @@ export interface TurnAuthor {
  */
 export function conversePrompt(input: PromptInput): { text: string; isTainted: boolean } {
   const role = input.spoken.at(-1)?.role ?? 'guest'
-  let isTainted = input.made.some(({ isForeign }) => isForeign)
+  let isTainted = input.earlier.isForeign || input.made.some(({ isForeign }) => isForeign)
   const lines: string[] = [
     `It is ${new Date(input.now).toISOString()}. Channel: ${input.channel}${input.isGroup ? ', a group' : ''}.`,
   ]
-  if (input.summary) lines.push(`# Earlier, in short\n${clipEnds(input.summary, 4_000)}`)
+  const { summary, isForeign: isSummaryForeign } = input.earlier
+  if (summary) {
+    const words = clipEnds(summary, SUMMARY_MAX)
+    lines.push(`# Earlier, in short\n${isSummaryForeign ? asData('earlier', words, SUMMARY_MAX) : words}`)
+  }
   if (input.turns.length > 0) {
     lines.push('# Before')
     for (const turn of input.turns) {

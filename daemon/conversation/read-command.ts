@@ -34,8 +34,16 @@ const SIMPLE: Readonly<Record<string, Command['do']>> = {
 const NAME = /^#?(\d+(?:\.\d+)?|goal_\S+|task_\S+|proof_\S+)$/
 
 /** Undefined: it is no command, a person is talking. */
-export function readCommand(message: string, botName?: string): Command | undefined {
-  const text = withoutMention(message.trim(), botName)
+export function readCommand(message: string, isGroup = false): Command | undefined {
+  const text = message.trim()
+  const found = commandIn(text)
+  if (found || !isGroup) return found
+  // In groups people write `@claw_bot status` or `claw: status`.
+  const rest = text.replace(/^(?:<?@[^\s>]+>?[,:]?|[^\s,:]+[,:])\s+/, '')
+  return rest === text ? undefined : commandIn(rest)
+}
+
+function commandIn(text: string): Command | undefined {
   const simple = SIMPLE[text.toLowerCase().replace(/[?!.\s]+$/, '') || text]
   if (simple) return { do: simple } as Command
   const answered = /^!?(yes|no)\s+#?(\d+)(?:\s+([\s\S]+))?$/i.exec(text)
@@ -43,13 +51,6 @@ export function readCommand(message: string, botName?: string): Command | undefi
   const found = /^[/!]([a-z]+)(?:@\S+)?(?:\s+([\s\S]*))?$/i.exec(text)
   if (!found) return undefined
   return named(found[1]!.toLowerCase(), (found[2] ?? '').trim())
-}
-
-/** In groups people write `@claw_bot status`. */
-function withoutMention(text: string, botName: string | undefined): string {
-  if (!botName) return text
-  const name = botName.replace(/^@/, '')
-  return text.replace(new RegExp(`^@?${name.replaceAll(/[^\w]/g, '\\$&')}[\\s,:]+`, 'i'), '')
 }
 
 function named(word: string, rest: string): Command | undefined {
