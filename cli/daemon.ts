@@ -143,11 +143,18 @@ export async function waitUntilGone(surface: Surface, pid: number, withinMs: num
 
 function lastWords(file: string): string {
   try {
-    const lines = readFileSync(file, 'utf8').trim().split('\n')
-    return (lines.at(-1) ?? '').slice(0, 500)
+    return lastWordsOf(readFileSync(file, 'utf8'))
   } catch {
     return ''
   }
+}
+
+/** Why a program ended, by what it said last. What Node says of an error it was ended by stands above its stack. */
+export function lastWordsOf(output: string): string {
+  const lines = output.trim().split('\n')
+  const last = lines.at(-1) ?? ''
+  const words = /^Node\.js v\d/.test(last) ? (lines.findLast((line) => /^\w*Error\b/.test(line)) ?? last) : last
+  return words.slice(0, 500)
 }
 
 export function isDown(error: unknown): boolean {

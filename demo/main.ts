@@ -8,9 +8,9 @@
  *   npm run demo -- --agent goose   another agent that is on the PATH
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { GoalView } from '../daemon/goals/views.ts'
 import { startModelServer } from '../tests/model-server/model-server.ts'
@@ -78,20 +78,21 @@ async function main(): Promise<number> {
     const shown = await read(['goal', 'show', '1', '--json'])
     if (shown === '') return 1
     const goal = JSON.parse(shown) as GoalView
-    const result = summarize(goal)
+    const report = keepReport(goal.goal.reportFile)
+    const result = summarize(goal, report)
     if (isJson) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
     else {
       say('')
       await claw(['report', '1'], 'shown')
       say(`\nOn the branch main of the repository:\n${git(['log', '--oneline', '--graph', '-12'])}`)
-      say(`Report      ${goal.goal.reportFile}`)
+      say(`Report      ${report}`)
       say(
         `${result.outcome === 'met' ? 'Done' : `It ended ${result.outcome}`} in ${result.seconds} s; ${model.requests.length} questions to the scripted model.`,
       )
       say(
         isKept
           ? `Everything is in ${dir}`
-          : 'The folder is removed again; `npm run demo -- --keep` leaves it for a look.',
+          : 'The report stays there, the rest is removed; `npm run demo -- --keep` leaves all of it for a look.',
       )
     }
     return result.outcome === 'met' && code === 0 ? 0 : 1
@@ -148,7 +149,15 @@ function read(args: string[]): Promise<string> {
   })
 }
 
-function summarize(view: GoalView) {
+/** Where the report lies when the home that it was written in is gone. */
+function keepReport(file: string | null): string | null {
+  if (file === null || isKept) return file
+  const kept = join(dir, basename(file))
+  copyFileSync(file, kept)
+  return kept
+}
+
+function summarize(view: GoalView, report: string | null) {
   const landing = view.landings.findLast((other) => other.taskId === null)
   return {
     goal: view.goal.id,
@@ -164,7 +173,7 @@ function summarize(view: GoalView) {
     })),
     landedCommit: landing?.merged ?? null,
     branch: landing?.branch ?? null,
-    report: view.goal.reportFile,
+    report,
     seconds: Math.round((performance.now() - startedAt) / 100) / 10,
     scripted: 'the model’s answers; everything else is real',
   }
@@ -183,8 +192,10 @@ main().then(
   },
 )
 
+/** All but the report goes, and the report too where nothing was met. */
 function end(code: number): number {
-  if (!isKept) rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+  const gone = code === 0 ? [home, repository, env.HOME] : [dir]
+  if (!isKept) for (const path of gone) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
   process.exitCode = code
   return code
 }
