@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { Fault } from '../../core/fault.ts'
 import type { Redactor } from '../../core/redact.ts'
+import { keepSnapshot } from './keep-snapshot.ts'
 import { nodeSqliteDialect } from './sqlite-dialect.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -15,8 +16,9 @@ const BUSY_MS = 5_000
 const MIGRATIONS = new URL('./migrations/', import.meta.url)
 
 /**
- * One file, write-ahead log, every commit synced. Migrations run on opening, each in a transaction,
- * after a snapshot of a database that already holds something.
+ * One file, write-ahead log, every commit synced. Migrations run on opening, after a snapshot of a database that
+ * already holds something, and all in one transaction: it is brought to the present or left as it was, so that
+ * the Claw that the snapshot belongs to is always the one before.
  *
  * No row takes in what the redactor knows as a secret, so whatever is told from rows tells none.
  *
@@ -99,21 +101,16 @@ function migrate(database: DatabaseSync, file: string, migrations: URL): void {
       hint: 'Update Claw, or restore the snapshot from before the update.',
     })
   }
-  if (done > 0 && done < steps.length && file !== ':memory:') {
-    const snapshot = `${file}.before-${done + 1}`
-    if (!existsSync(snapshot)) database.prepare('vacuum into ?').run(snapshot)
-  }
-  for (const [index, name] of steps.entries()) {
-    if (index < done) continue
-    database.exec('begin immediate')
-    try {
-      database.exec(readFileSync(new URL(name, migrations), 'utf8'))
-      database.exec(`pragma user_version = ${index + 1}`)
-      database.exec('commit')
-    } catch (error) {
-      database.exec('rollback')
-      throw error
-    }
+  if (done === steps.length) return
+  if (done > 0 && file !== ':memory:') keepSnapshot(database, file, done + 1)
+  database.exec('begin immediate')
+  try {
+    for (const name of steps.slice(done)) database.exec(readFileSync(new URL(name, migrations), 'utf8'))
+    database.exec(`pragma user_version = ${steps.length}`)
+    database.exec('commit')
+  } catch (error) {
+    database.exec('rollback')
+    throw error
   }
 }
 
