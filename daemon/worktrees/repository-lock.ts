@@ -22,12 +22,20 @@ export function createLock(): Lock {
   }
 }
 
-/** A lock per name, made when first asked for. */
+/** A lock per name, which is there only while somebody holds it or waits for it: names come and go for months. */
 export function createLocks(): (name: string) => Lock {
-  const locks = new Map<string, Lock>()
-  return (name) => {
-    const lock = locks.get(name) ?? createLock()
-    locks.set(name, lock)
-    return lock
-  }
+  const held = new Map<string, { lock: Lock; users: number }>()
+  return (name) => ({
+    async run(work) {
+      const entry = held.get(name) ?? { lock: createLock(), users: 0 }
+      held.set(name, entry)
+      entry.users++
+      try {
+        return await entry.lock.run(work)
+      } finally {
+        if (--entry.users === 0) held.delete(name)
+      }
+    },
+    idle: async () => held.get(name)?.lock.idle(),
+  })
 }
