@@ -1,5 +1,6 @@
 import { RequestError } from '@agentclientprotocol/sdk'
 import { Fault, isFault } from '../../core/fault.ts'
+import { clipLine } from '../../core/plain-text.ts'
 import type { World } from '../../core/world.ts'
 import { type Containment, overrun } from '../processes/containment.ts'
 import { createProcessTable, type ProcessTable } from '../processes/process-table.ts'
@@ -122,6 +123,7 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
       const session: AgentSession = {
         sessionId: opened.sessionId,
         resumable: opened.resumable,
+        program: opened.program,
         prompt: (text) => turns.prompt(connection, opened.sessionId, text),
         cancel: () => turns.cancel(connection, opened.sessionId),
         stop: () => (stopping ??= stop()),
@@ -140,6 +142,7 @@ export function createAcpDriver(deps: AcpDriverDeps): AgentDriver {
 interface Opened {
   sessionId: string
   resumable: boolean
+  program: AgentSession['program']
   closable: boolean
 }
 
@@ -221,7 +224,13 @@ async function openSession(connection: AcpConnection, spec: AgentSpec, now: () =
         : error
     })
   }
-  return { sessionId, resumable: canLoad || canResume, closable: has(ableSession['close']) }
+  const info = record(hello['agentInfo'])
+  const program = { name: wordIn(info['name']), version: wordIn(info['version']) }
+  return { sessionId, resumable: canLoad || canResume, program, closable: has(ableSession['close']) }
+}
+
+function wordIn(said: unknown): string | null {
+  return typeof said === 'string' && said.trim() !== '' ? clipLine(said, 40) : null
 }
 
 /** With a model configured some agents still want to be told which way of logging in to use. */

@@ -98,6 +98,8 @@ export interface AgentSession {
   readonly sessionId: string
   /** Whether a later process may load this session. */
   readonly resumable: boolean
+  /** The program's own name and version, as far as it says. Words for people: it may say anything. */
+  readonly program: { name: string | null; version: string | null }
   /**
    * Sends a prompt and waits for the turn's end. Calls are serialised; a prompt given while a turn
    * runs follows it. Faults: agent_crashed, agent_silent, agent_protocol, provider_limited

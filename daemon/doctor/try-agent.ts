@@ -4,7 +4,7 @@ import { SECOND } from '../../core/clock.ts'
 import { Fault, isFault } from '../../core/fault.ts'
 import type { Finding } from '../../core/finding.ts'
 import type { World } from '../../core/world.ts'
-import type { AgentDriver } from '../agents/agent.ts'
+import type { AgentDriver, AgentSession } from '../agents/agent.ts'
 import type { DetectedAgent } from '../agents/profiles/detect.ts'
 import type { ProcessTable } from '../processes/process-table.ts'
 import { stopOwned } from '../processes/stop-owned.ts'
@@ -38,10 +38,10 @@ export async function tryAgent(deps: TryAgentDeps, agent: DetectedAgent): Promis
   const { clock } = deps.world
   const began = clock.monotonic()
   try {
-    await openAndStop(deps, agent)
+    const program = await openAndStop(deps, agent)
     const seconds = ((clock.monotonic() - began) / SECOND).toFixed(1)
     const access = agent.model ? `with ${agent.model.model}` : 'with its own login'
-    return { what, level: 'ok', words: `${agent.profile.title} starts and answers (${seconds} s), ${access}` }
+    return { what, level: 'ok', words: `${nameOf(agent, program)} starts and answers (${seconds} s), ${access}` }
   } catch (error) {
     if (!isFault(error)) throw error
     const mend = error.hint ?? `Start it by hand: ${agent.program ?? agent.profile.command[0]} --version`
@@ -49,7 +49,14 @@ export async function tryAgent(deps: TryAgentDeps, agent: DetectedAgent): Promis
   }
 }
 
-async function openAndStop(deps: TryAgentDeps, agent: DetectedAgent): Promise<void> {
+/** `goose 1.38.0`; `Codex (codex-acp 0.9.1)` where the program that speaks the protocol is another one. */
+function nameOf({ profile: { title } }: DetectedAgent, { name, version }: AgentSession['program']): string {
+  if (version === null) return title
+  const isSame = name === null || name.toLowerCase() === title.toLowerCase()
+  return isSame ? `${title} ${version}` : `${title} (${name} ${version})`
+}
+
+async function openAndStop(deps: TryAgentDeps, agent: DetectedAgent): Promise<AgentSession['program']> {
   const { world, table, limitMs = LIMIT_MS } = deps
   await mkdir(deps.folder, { recursive: true, mode: 0o700 })
   const place = await mkdtemp(join(deps.folder, 'doctor-'))
@@ -79,6 +86,7 @@ async function openAndStop(deps: TryAgentDeps, agent: DetectedAgent): Promise<vo
       { onSpawned: async () => {}, onUpdate() {}, onPermission: async () => undefined },
     )
     await session.stop()
+    return session.program
   } catch (error) {
     if (!isLate) throw error
     throw new Fault('agent_unavailable', `did not answer within ${limitMs / SECOND} s`, { cause: error })

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +17,7 @@ import { checkClock, checkDisk, checkGit, checkNode, checkSqlite } from '../../c
 import { writeDaemonFile } from '../../config/daemon-file.ts'
 import { type Paths, pathsIn } from '../../config/paths.ts'
 import { openSqliteStore } from '../../daemon/store/sqlite-store.ts'
+import { claw } from './run-claw.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'claw-doctor-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -95,6 +96,15 @@ describe('each line, broken once and mended once', () => {
       () => chmodSync(paths.home, 0o755),
     )
     expect(broken.mend).toBe(`chmod 700 ${paths.home}`)
+  })
+
+  test.runIf(process.getuid?.() === 0)('a home that belongs to another user', async () => {
+    const broken = await byHand(
+      () => checkHome(paths),
+      () => chownSync(paths.home, 61_234, 61_234),
+      () => chownSync(paths.home, 0, 0),
+    )
+    expect(broken).toMatchObject({ level: 'fail', words: `${paths.home} belongs to another user` })
   })
 
   test('files in it that others can read, however deep; only what others may is taken away', async () => {
@@ -178,6 +188,11 @@ describe('each line, broken once and mended once', () => {
       () => writeDaemonFile(paths.daemonFile, { ...file, pid: 2 ** 22 + 1 }),
     )
     expect(broken.words).toContain('has ended')
+    const half = await byItself(
+      () => checkDaemonFile(paths),
+      () => writeFileSync(paths.daemonFile, '{"port":'),
+    )
+    expect(half.words).toBe('cannot be understood')
     writeDaemonFile(paths.daemonFile, { ...file, pid: process.pid })
     expect(checkDaemonFile(paths)).toMatchObject({ level: 'ok' })
   })
@@ -191,5 +206,52 @@ describe('each line, broken once and mended once', () => {
     expect(await checkPort(0, false)).toMatchObject({ level: 'ok' })
     await new Promise((resolve) => server.close(resolve))
     expect(await checkPort(port, false)).toMatchObject({ level: 'ok' })
+  })
+})
+
+/** Programs by name that do nothing; what else doctor itself needs is linked beside them. */
+function aPath(...names: string[]): string {
+  const bin = join(paths.home, `bin-${names.join('-')}`)
+  mkdirSync(bin, { recursive: true })
+  for (const name of ['git', ...names]) {
+    writeFileSync(join(bin, name), '#!/bin/sh\necho git version 2.40.0\n', { mode: 0o755 })
+  }
+  return bin
+}
+
+describe('the whole command, without a daemon', () => {
+  const look = async (env: Record<string, string>, ...words: string[]) => {
+    const { code, stdout, stderr } = await claw(['doctor', '--json', ...words], { home: paths.home, env })
+    const findings = JSON.parse(stdout) as { what: string; level: string; words: string; mend?: string }[]
+    return { code, stderr, of: (what: string) => findings.find((one) => one.what === what) }
+  }
+
+  test('each of the lines that only a daemon can look into is broken once and mended once', async () => {
+    const bare = await look({ PATH: aPath() })
+    expect(bare.of('daemon')).toMatchObject({ level: 'warn', mend: 'claw daemon start' })
+    expect(bare.of('agents')).toMatchObject({ level: 'warn', words: 'none on the PATH', mend: expect.any(String) })
+    expect(bare.of('model')).toMatchObject({ level: 'warn', mend: expect.stringContaining('ANTHROPIC_API_KEY') })
+    if (process.platform === 'linux') {
+      expect(bare.of('sandbox')).toMatchObject({ level: 'warn', mend: expect.stringContaining('bubblewrap') })
+    }
+    const well = await look({ PATH: aPath('goose', 'bwrap'), OPENAI_API_KEY: 'sk-not-to-be-shown' })
+    expect(well.of('agents')).toMatchObject({ level: 'ok', words: 'on the PATH: goose' })
+    expect(well.of('model')).toEqual({ what: 'model', level: 'ok', words: 'key in OPENAI_API_KEY' })
+    expect(well.of('sandbox')).toMatchObject({ level: 'ok' })
+    // What is only missing is no failure.
+    expect([bare.code, well.code]).toEqual([0, 0])
+  })
+
+  test('what is broken gives exit code 1 until it is mended; for people it is one line each', async () => {
+    const PATH = aPath('goose', 'bwrap')
+    chmodSync(paths.home, 0o755)
+    const broken = await claw(['doctor'], { home: paths.home, env: { PATH } })
+    expect(broken.code).toBe(1)
+    expect(broken.stdout).toMatch(new RegExp(`^✗ home +${paths.home} is open to other users — chmod 700`, 'm'))
+    expect(broken.stderr).toContain('claw doctor --fix mends what is safe')
+    const mended = await claw(['doctor', '--fix'], { home: paths.home, env: { PATH } })
+    expect(mended.code, mended.stdout).toBe(0)
+    expect(mended.stdout).toMatch(/^✓ home .* — mended$/m)
+    expect((await look({ PATH })).of('home')).toMatchObject({ level: 'ok' })
   })
 })

@@ -34,6 +34,7 @@ function aDriver(turns: (string | (() => Promise<TurnEnd>))[]) {
       return {
         sessionId: 's',
         resumable: false,
+        program: { name: null, version: null },
         async prompt(text) {
           seen.prompts.push(text)
           const options = [

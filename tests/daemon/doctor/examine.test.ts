@@ -1,17 +1,20 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { SECOND, systemClock } from '../../../core/clock.ts'
 import { silentLog } from '../../../core/world.ts'
-import type { AgentDriver } from '../../../daemon/agents/agent.ts'
+import type { AgentDriver, AgentSession } from '../../../daemon/agents/agent.ts'
 import type { DetectedAgent } from '../../../daemon/agents/profiles/detect.ts'
 import { tryAgent } from '../../../daemon/doctor/try-agent.ts'
+import { tryMemory } from '../../../daemon/doctor/try-memory.ts'
 import { tryModel } from '../../../daemon/doctor/try-model.ts'
 import { createProcessTable } from '../../../daemon/processes/process-table.ts'
 import { makeRepository } from '../../fakes/repositories.ts'
+import { scriptedAgentFile } from '../../fakes/scripted-agent.ts'
 import { openRoom, plan, task } from '../../scenarios/daemon-room.ts'
 
 test('a whole daemon is looked at: its agent starts and answers, leftovers are found, told, and mended', async () => {
@@ -19,7 +22,11 @@ test('a whole daemon is looked at: its agent starts and answers, leftovers are f
   const of = async (what: string, request = { online: false, fix: false }) =>
     (await room.daemon.examine(request)).find((finding) => finding.what === what)
   expect(await of('agent broken')).toMatchObject({ level: 'fail', mend: expect.any(String) })
-  expect(await of('agents')).toMatchObject({ level: 'fail', words: expect.stringContaining('none can work') })
+  expect(await of('agents')).toMatchObject({
+    level: 'fail',
+    words: expect.stringContaining('none can work'),
+    mend: expect.stringContaining('claw setup'),
+  })
   expect(await of('worktrees')).toMatchObject({ level: 'ok' })
 
   // A folder that no task names may hold work: it is told, also with --fix.
@@ -28,6 +35,8 @@ test('a whole daemon is looked at: its agent starts and answers, leftovers are f
     level: 'warn',
     words: expect.stringContaining('somebody'),
   })
+  rmdirSync(join(room.paths.worktreesDir, 'somebody'))
+  expect(await of('worktrees')).toMatchObject({ level: 'ok' })
   // A checkout of a verification that nobody ended.
   const left = join(room.paths.verifyDir, 'left')
   mkdirSync(left, { recursive: true })
@@ -44,7 +53,8 @@ test('an agent that works is one line, and a process that a run left is ended', 
     (await room.daemon.examine({ online: false, fix })).find((finding) => finding.what === what)
   expect(await of('agent scripted', false)).toMatchObject({
     level: 'ok',
-    words: expect.stringContaining('starts and answers'),
+    // Its version is what it says itself when it is greeted.
+    words: expect.stringMatching(/^scripted 1 starts and answers \([\d.]+ s\), with its own login$/),
   })
   expect(readdirSync(join(room.paths.runsDir, 'doctor'))).toEqual([])
 
@@ -69,6 +79,51 @@ test('an agent that works is one line, and a process that a run left is ended', 
   } finally {
     orphan.kill('SIGKILL')
   }
+})
+
+test('an agent that dies when it is greeted, and the line that then none can work, are well again when it is mended', async () => {
+  const bin = mkdtempSync(join(tmpdir(), 'claw-agent-'))
+  onTestFinished(() => rmSync(bin, { recursive: true, force: true }))
+  const program = join(bin, 'mine')
+  writeFileSync(program, '#!/bin/sh\necho no licence >&2\nexit 3\n', { mode: 0o755 })
+  const agents = { default: 'mine', custom: { mine: { command: [program] } } }
+  const room = await openRoom({ agents: [], config: { agents, sandbox: { kind: 'none' } } })
+  const look = async () => {
+    const findings = await room.daemon.examine({ online: false, fix: false })
+    return Object.fromEntries(['agent mine', 'agents'].map((what) => [what, findings.find((one) => one.what === what)]))
+  }
+  expect(await look()).toMatchObject({
+    'agent mine': { level: 'fail', words: expect.stringContaining('no licence'), mend: expect.any(String) },
+    agents: { level: 'fail', words: expect.stringContaining('none can work') },
+  })
+  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${scriptedAgentFile}'\n`)
+  expect(await look()).toMatchObject({
+    'agent mine': { level: 'ok', words: expect.stringMatching(/^mine \(scripted 1\) starts and answers/) },
+    agents: { level: 'ok' },
+  })
+})
+
+test('a memory that cannot be opened is told with what to do, and is well when it can', async () => {
+  const room = await openRoom({ agents: [], config: { memory: { model: null } } })
+  let isLocked = true
+  const door = {
+    isOn: true,
+    open: async () => (isLocked ? Promise.reject(new Error('another program holds it')) : room.daemon.memory.open()),
+  }
+  const [broken, ...others] = await tryMemory(door, true)
+  expect(others).toEqual([])
+  expect(broken).toMatchObject({
+    what: 'memory',
+    level: 'fail',
+    words: 'cannot be opened: another program holds it',
+    mend: expect.stringContaining('claw logs'),
+  })
+  isLocked = false
+  const [notes, index] = await tryMemory(door, false)
+  expect([notes!.level, index!.level]).toEqual(['ok', 'ok'])
+  expect(await tryMemory({ ...door, isOn: false }, false)).toEqual([
+    { what: 'memory', level: 'ok', words: 'off (`memory.enabled`)' },
+  ])
 })
 
 test('of agents that nobody asked for, it is one line that they are missing', async () => {
@@ -134,6 +189,14 @@ test('an agent that is missing, has no login, or never answers, each says what t
     level: 'warn',
     mend: expect.stringContaining('Log in'),
   })
+  const answering: AgentDriver = {
+    open: async () =>
+      ({ program: { name: null, version: '2' }, stop: async () => {} }) as Partial<AgentSession> as AgentSession,
+  }
+  expect(await tryAgent({ ...trial, driver: answering }, agent({}))).toMatchObject({
+    level: 'ok',
+    words: expect.stringContaining('X 2 starts and answers'),
+  })
   expect(await tryAgent(trial, agent({}))).toMatchObject({
     level: 'fail',
     words: expect.stringContaining('did not answer within 1 s'),
@@ -143,8 +206,10 @@ test('an agent that is missing, has no login, or never answers, each says what t
 })
 
 test('a provider is asked for its models: a good key, a bad one, and nobody there', async () => {
+  let trouble: number | undefined
   const server = createServer((request, response) => {
-    response.statusCode = request.url === '/v1/models' && request.headers['x-api-key'] === 'good-key' ? 200 : 401
+    response.statusCode =
+      trouble ?? (request.url === '/v1/models' && request.headers['x-api-key'] === 'good-key' ? 200 : 401)
     response.end('{}')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -154,6 +219,12 @@ test('a provider is asked for its models: a good key, a bad one, and nobody ther
   const bad = await tryModel({ ...access, key: 'bad-key' })
   expect(bad).toMatchObject({ level: 'fail', words: expect.stringContaining('refuses the key') })
   expect(JSON.stringify(bad)).not.toContain('bad-key')
+  trouble = 503
+  expect(await tryModel(access)).toMatchObject({ level: 'warn', words: expect.stringContaining('answers with 503') })
+  trouble = 404
+  expect(await tryModel(access)).toMatchObject({ level: 'ok', words: expect.stringContaining('does not list') })
+  trouble = undefined
+  expect(await tryModel(access)).toMatchObject({ level: 'ok', words: expect.stringContaining('takes the key') })
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
   expect(await tryModel(access)).toMatchObject({ level: 'fail', words: expect.stringContaining('cannot be reached') })
