@@ -1,6 +1,5 @@
 import { RequestError, type RequestPermissionResponse } from '@agentclientprotocol/sdk'
 import { Fault } from '../../core/fault.ts'
-import type { Usage } from '../../core/run.ts'
 import type { World } from '../../core/world.ts'
 import { within } from '../processes/within.ts'
 import type { AcpConnection } from './acp-connection.ts'
@@ -8,6 +7,7 @@ import { createUpdateReader, record } from './acp-updates.ts'
 import type { AgentHooks, AgentSpec, TurnEnd } from './agent.ts'
 import { providerFault, providerFaultInText } from './provider-errors.ts'
 import { watchSilence } from './silence.ts'
+import { createUsageReader } from './turn-usage.ts'
 
 export interface AcpTurns {
   /** For the connection: called with whatever comes. */
@@ -21,7 +21,7 @@ export interface AcpTurns {
   idle(): Promise<void>
   /** Takes the questions back that nobody has answered yet. */
   withdraw(): void
-  /** What the whole session cost before, as the agent counts: a loaded session starts there. */
+  /** The session was loaded: agents that count per session begin where it was. */
   sessionLoaded(): void
 }
 
@@ -35,12 +35,16 @@ interface Turn {
   bytes: number
   cancelled: boolean
   costUsd: number | null
+  inChunks: unknown[]
+  contexts: number[]
   heard(): void
 }
 
 const LAST_WORDS_MAX = 4_000
 const TURN_TEXT_MAX = 64_000
 const TURN_UPDATES_MAX = 20_000
+/** Model calls of a turn whose counts are kept. */
+const CALLS_MAX = 10_000
 const TURN_BYTES_MAX = 256 * 1024 * 1024
 /** How long an agent may take to end a turn it was asked to end. */
 const CANCEL_MS = 5_000
@@ -61,7 +65,7 @@ export function createAcpTurns(world: World, spec: AgentSpec, hooks: AgentHooks)
   let queue: Promise<unknown> = Promise.resolve()
   let questions = 0
   let withdrawn = new AbortController()
-  let reported: Usage | null = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: 0 }
+  const usageReader = createUsageReader(profile.quirks.usage)
   let flooded: Fault | undefined
   let onFlood: ((fault: Fault) => void) | undefined
 
@@ -91,6 +95,8 @@ export function createAcpTurns(world: World, spec: AgentSpec, hooks: AgentHooks)
       bytes: 0,
       cancelled: false,
       costUsd: null,
+      inChunks: [],
+      contexts: [],
       heard: () => watch.heard(),
     }
     turn = current
@@ -146,9 +152,11 @@ export function createAcpTurns(world: World, spec: AgentSpec, hooks: AgentHooks)
       const fault = swallowedFault(current, sessionId, now)
       if (fault) throw fault
     }
-    const usage = usageOf(response, current)
+    const spent = usageReader.read({ response, ...current })
+    const { inputTokens, cachedTokens, outputTokens, usd } = spent
+    const usage = { inputTokens, cachedTokens, outputTokens, usd }
     handOn({ kind: 'usage', usage })
-    return { stopReason, text: lastWords.slice(-LAST_WORDS_MAX), toolCalls: current.tools.size, usage }
+    return { stopReason, text: lastWords.slice(-LAST_WORDS_MAX), toolCalls: current.tools.size, usage, spent }
   }
 
   /** A failure of the model behind a turn that ended as if all were well. */
@@ -171,26 +179,6 @@ export function createAcpTurns(world: World, spec: AgentSpec, hooks: AgentHooks)
       : undefined
   }
 
-  function usageOf(response: Readonly<Record<string, unknown>>, current: Turn): Usage {
-    const counted = readUsage(response['usage'])
-    const usd = current.costUsd
-    const before = reported
-    const now = { ...(counted ?? before ?? NO_USAGE), usd: usd ?? before?.usd ?? null }
-    reported = now
-    // Cost is counted per session by everyone who counts it.
-    const cost = usd === null || before === null ? null : Math.max(0, usd - (before.usd ?? 0))
-    if (counted === undefined || profile.quirks.usage === 'none') return { ...NO_USAGE, usd: cost }
-    if (profile.quirks.usage !== 'session') return { ...counted, usd: cost }
-    // Of a loaded session nobody knows what it had used before: the first number is where we start.
-    if (before === null) return { ...NO_USAGE, usd: cost }
-    return {
-      inputTokens: Math.max(0, counted.inputTokens - before.inputTokens),
-      cachedTokens: Math.max(0, counted.cachedTokens - before.cachedTokens),
-      outputTokens: Math.max(0, counted.outputTokens - before.outputTokens),
-      usd: cost,
-    }
-  }
-
   async function cancelTurn(connection: AcpConnection, sessionId: string): Promise<void> {
     if (!turn || turn.cancelled) return
     turn.cancelled = true
@@ -201,8 +189,12 @@ export function createAcpTurns(world: World, spec: AgentSpec, hooks: AgentHooks)
   return {
     onUpdate(params) {
       if (!turn) return
-      const { progress, update, costUsd } = reader.read(record(params)['update'])
+      const { progress, update, costUsd, contextTokens, tokens } = reader.read(record(params)['update'])
       if (costUsd !== undefined) turn.costUsd = costUsd
+      if (tokens !== undefined && turn.inChunks.length < CALLS_MAX) turn.inChunks.push(tokens)
+      // Said again after each model call; the same number again is no other call.
+      if (contextTokens !== undefined && contextTokens !== turn.contexts.at(-1) && turn.contexts.length < CALLS_MAX)
+        turn.contexts.push(contextTokens)
       if (progress) turn.heard()
       if (!update) return
       if (update.kind === 'text') turn.text = (turn.text + update.text).slice(-TURN_TEXT_MAX)
@@ -256,19 +248,8 @@ export function createAcpTurns(world: World, spec: AgentSpec, hooks: AgentHooks)
     cancel: cancelTurn,
     idle: async () => void (await queue),
     withdraw: () => withdrawn.abort(new Fault('agent_crashed', 'The run was stopped')),
-    sessionLoaded() {
-      reported = null
-    },
+    sessionLoaded: () => usageReader.sessionLoaded(spec.usedBefore ?? null),
   }
-}
-
-const NO_USAGE = { inputTokens: 0, cachedTokens: 0, outputTokens: 0 }
-
-function readUsage(usage: unknown): Omit<Usage, 'usd'> | undefined {
-  const { inputTokens, outputTokens, cachedReadTokens } = record(usage)
-  if (typeof inputTokens !== 'number' || typeof outputTokens !== 'number') return undefined
-  const whole = (value: unknown) => (typeof value === 'number' && value > 0 ? Math.round(value) : 0)
-  return { inputTokens: whole(inputTokens), cachedTokens: whole(cachedReadTokens), outputTokens: whole(outputTokens) }
 }
 
 const AUTH_REQUIRED = -32000

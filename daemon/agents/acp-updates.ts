@@ -17,9 +17,20 @@ interface ToolCall extends ToolUpdate {
   rawInput: unknown
 }
 
+export interface Reading {
+  progress: boolean
+  update?: AgentUpdate
+  /** Of the session so far. */
+  costUsd?: number
+  /** How full the context is. */
+  contextTokens?: number
+  /** A count that came with words, as it came. */
+  tokens?: unknown
+}
+
 export interface UpdateReader {
   /** `progress`: whether it shows that the agent is getting on; `update`: what is worth handing on. */
-  read(update: unknown): { progress: boolean; update?: AgentUpdate; costUsd?: number }
+  read(update: unknown): Reading
   readPermission(params: unknown): PermissionRequest | undefined
   toolsRunning(): number
   /** At a turn's end no tool of it is running, whatever was last said. */
@@ -70,7 +81,10 @@ export function createUpdateReader(worktree: string): UpdateReader {
         case 'agent_thought_chunk': {
           const kind = update['sessionUpdate'] === 'agent_message_chunk' ? 'text' : 'thought'
           const words = contentText(update['content'])
-          return words === '' ? { progress: false } : { progress: true, update: { kind, text: cut(words) } }
+          const tokens = record(update['_meta'])['usage']
+          const counted = tokens === undefined ? {} : { tokens }
+          if (words === '') return { progress: false, ...counted }
+          return { progress: true, update: { kind, text: cut(words) }, ...counted }
         }
         case 'tool_call':
         case 'tool_call_update': {
@@ -91,7 +105,12 @@ export function createUpdateReader(worktree: string): UpdateReader {
           const cost = record(update['cost'])
           const amount = cost['amount']
           const isUsd = text(cost['currency'])?.toUpperCase() === 'USD'
-          return typeof amount === 'number' && isUsd ? { progress: true, costUsd: amount } : { progress: true }
+          const used = update['used']
+          return {
+            progress: true,
+            ...(typeof amount === 'number' && isUsd ? { costUsd: amount } : {}),
+            ...(typeof used === 'number' && used > 0 ? { contextTokens: Math.round(used) } : {}),
+          }
         }
         case 'notice':
         case 'compaction_update': {

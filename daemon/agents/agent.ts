@@ -1,4 +1,5 @@
 import type { FailureClass, Usage } from '../../core/run.ts'
+import type { Tokens } from '../../core/spend.ts'
 import type { AskHost } from '../sandbox/sandbox.ts'
 
 /**
@@ -36,6 +37,8 @@ export interface AgentSpec {
   hosts?: readonly string[] | 'any'
   /** Resume this one instead of starting another. */
   sessionId: string | null
+  /** What was counted of that session so far; undefined: nobody knows. */
+  usedBefore?: Usage | undefined
   /** The model it talks to, if the profile takes one. */
   model: ModelAccess | null
   /** Beside PATH and what the profile sets: ports, the goal's environment. */
@@ -118,6 +121,16 @@ export interface TurnEnd {
   text: string
   toolCalls: number
   usage: Usage
+  /** The same for the ledger, and whether the agent counted all of it. */
+  spent: TurnSpend
+}
+
+/** What one turn used, in the ledger's terms: input holds what came from and went to the cache, output the reasoning. */
+export interface TurnSpend extends Tokens {
+  /** What the agent itself reckons; null where it reckons none. */
+  usd: number | null
+  /** False where the agent did not count all of the turn: the numbers are the least that was used. */
+  isWhole: boolean
 }
 
 /** A program that speaks ACP, as data. */
@@ -162,8 +175,11 @@ export interface AgentQuirks {
   swallowsModelErrors: boolean
   /** Ignores SIGTERM for seconds: go to KILL at once. */
   ignoresTerm: boolean
-  /** usage in the prompt's answer: sum of the turn, of the session so far, of the last model call, or none. */
-  usage: 'turn' | 'session' | 'last-call' | 'none'
+  /**
+   * How it counts what it used: in the prompt's answer the sum of the turn, of the session so far, or of the last
+   * model call only; there under `_meta.quota`; beside each call's words; or not at all.
+   */
+  usage: 'turn' | 'session' | 'last-call' | 'quota' | 'chunks' | 'none'
   /** The session can be loaded (session/load), resumed without replay, or neither. */
   resume: 'load' | 'resume' | 'none'
   /** MCP servers over HTTP can be given to a session. */

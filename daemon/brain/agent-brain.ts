@@ -12,6 +12,7 @@ import { Fault } from '../../core/fault.ts'
 import type { Usage } from '../../core/run.ts'
 import type { World } from '../../core/world.ts'
 import type { AgentDriver, AgentHooks, AgentProfile, AgentSession, ModelAccess } from '../agents/agent.ts'
+import { countedPrompt, type OpenTurn } from '../agents/counted-prompt.ts'
 import { askUntilFits, type Words } from './answer.ts'
 import type { Brain } from './brain.ts'
 import { wireSchema } from './wire-schema.ts'
@@ -21,6 +22,10 @@ export interface AgentBrainDeps {
   driver: AgentDriver
   profile: AgentProfile
   model: ModelAccess | null
+  /** Counts turns whose requests do not go through the gateway. */
+  openTurn?:
+    | ((question: { purpose: string; goalId?: string | undefined }, prompt: string) => ReturnType<OpenTurn>)
+    | undefined
   /** Folders of sessions are made in here. */
   folder: string
   /** A name for the process, unique, so that leftovers are found after a crash. */
@@ -59,7 +64,9 @@ export function createAgentBrain(deps: AgentBrainDeps): Brain {
         return await askUntilFits(name, question.schema, async (repair): Promise<Words> => {
           heard.text = ''
           const text = repair ? repair.complaint : firstPrompt(question.system, question.prompt, schema)
-          const end = await orAborted(session.prompt(text), stopped)
+          const { openTurn } = deps
+          const counted = openTurn && ((prompt: string) => openTurn(question, prompt))
+          const end = await orAborted(countedPrompt(session, text, counted), stopped)
           // The driver keeps only the last words; the whole came with the updates.
           const whole = heard.text.length >= end.text.length ? heard.text : end.text
           return { text: whole, cutOff: end.stopReason === 'max_tokens', usage: end.usage satisfies Usage }

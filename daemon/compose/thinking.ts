@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { GoalId } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { AgentDriver, ModelAccess } from '../agents/agent.ts'
 import { createDriverOnDemand } from '../agents/driver-on-demand.ts'
@@ -58,6 +59,14 @@ export function createThinking(
       driver,
       profile,
       model: metered(model),
+      openTurn:
+        model?.upstream === undefined
+          ? ({ purpose, goalId }, prompt) =>
+              gateway.openTurn(
+                { goalId: (goalId ?? null) as GoalId | null, taskId: null, runId: null, agent: 'brain', purpose },
+                prompt,
+              )
+          : undefined,
       folder: join(paths.runsDir, 'brain'),
       newRunId: () => newId('run', world.clock.now()),
     })

@@ -286,8 +286,10 @@ function runParts(
   return {
     async agent({ id: runId, agent, purpose, goalId, taskId }) {
       const { profile, model } = agents.find(agent)
-      if (!model) return { profile, model, [Symbol.dispose]() {} }
-      const access = gateway.access(model, { goalId, taskId, runId, agent, purpose })
+      const caller = { goalId, taskId, runId, agent, purpose }
+      const openTurn = (prompt: string) => gateway.openTurn(caller, prompt)
+      if (model?.upstream === undefined) return { profile, model, openTurn, [Symbol.dispose]() {} }
+      const access = gateway.access(model, caller)
       return { profile, model: access.model, [Symbol.dispose]: () => access[Symbol.dispose]() }
     },
     prepare: async (input, signal) => {

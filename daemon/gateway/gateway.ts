@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Config } from '../../config/schema.ts'
 import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
-import type { Tokens } from '../../core/spend.ts'
+import { NO_TOKENS, type Tokens } from '../../core/spend.ts'
 import type { World } from '../../core/world.ts'
 import type { ModelAccess } from '../agents/agent.ts'
 import type { ModelBrainConfig } from '../brain/brain-wire.ts'
@@ -17,9 +17,9 @@ import { apiOf, findCall, readToken, WIRES } from './find-call.ts'
 import { createForward, type Forwarded, retryHeaders } from './forward.ts'
 import { createLedger } from './ledger.ts'
 import { type LimitUse, nextDayAt } from './limits.ts'
-import { openMeter } from './meter.ts'
+import { LOGIN, type OpenTurn, openMeter } from './meter.ts'
 import { createPrices } from './prices.ts'
-import { readRequest } from './read-request.ts'
+import { readRequest, tokensIn } from './read-request.ts'
 import { BRAIN, type Caller, createRunTokens, tokenFor } from './run-tokens.ts'
 import { createTracer } from './trace.ts'
 import { createUpstreamGate, type OpenGate } from './upstream-gate.ts'
@@ -41,6 +41,11 @@ export interface Gateway extends AsyncDisposable {
   price(model: ModelAccess, tokens: Tokens): number | undefined
   /** A model for one run, with a token that ends with the disposal. A model that is not from here stays as it is. */
   access(model: ModelAccess, caller: Omit<Caller, 'upstream'>): { model: ModelAccess } & Disposable
+  /**
+   * For an agent whose model is not from here, because it has a login of its own: writes one turn into the ledger,
+   * before it begins. Throws provider_limited where nothing may be spent.
+   */
+  openTurn(caller: Omit<Caller, 'upstream'>, prompt: string): Promise<OpenTurn>
   /** The brain's model through the gateway, and its token for one question. */
   brain(model: ModelBrainConfig): { config: ModelBrainConfig; keyFor(question: Question): string }
   upstreams(): UpstreamState[]
@@ -272,6 +277,8 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
       const granted = tokens.grant({ ...caller, upstream })
       return { model: { ...model, key: granted.token }, [Symbol.dispose]: () => granted[Symbol.dispose]() }
     },
+    openTurn: (caller, prompt) =>
+      meter.openTurn({ ...caller, upstream: LOGIN }, { ...NO_TOKENS, inputTokens: tokensIn(prompt) }),
     brain(model) {
       const base = model.baseUrl ?? null
       const found = upstreams.filter((one) => {

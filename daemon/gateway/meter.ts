@@ -1,7 +1,9 @@
 import type { Config } from '../../config/schema.ts'
+import { Fault } from '../../core/fault.ts'
 import type { GoalId } from '../../core/goal.ts'
 import { NO_TOKENS, type Tokens } from '../../core/spend.ts'
 import type { World } from '../../core/world.ts'
+import type { TurnSpend } from '../agents/agent.ts'
 import { keepLostSpend, limitFactor, markOnce, sumSpend } from '../store/ledger-rows.ts'
 import { addEvent, getGoal } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -30,7 +32,17 @@ export interface Meter {
   settled(): Promise<void>
   /** On the disk when it returns. */
   reserve(caller: Caller, request: MeteredRequest): Promise<Reservation>
+  /**
+   * A turn of an agent with a login of its own: its requests do not pass here, so it is counted by what it
+   * reports. Its row is on the disk when this returns. Throws provider_limited where nothing may be spent.
+   */
+  openTurn(caller: Caller, bound: Tokens): Promise<OpenTurn>
   priceOf(upstream: Upstream, model: string, tokens: Tokens): number | undefined
+}
+
+export interface OpenTurn {
+  /** Null: nobody knows what it used, so the estimate stays. */
+  end(spent: TurnSpend | null): void
 }
 
 export type Admission = { do: 'go'; done(): void } | { do: 'wait' } | { do: 'refuse'; limit: LimitUse }
@@ -65,6 +77,8 @@ interface Account {
 }
 
 const ACCOUNTS_MAX = 2_000
+/** The upstream's name of what agents spend through a login of their own. */
+export const LOGIN = 'login'
 
 /** When it returns, what was under way at a crash is counted. */
 export async function openMeter(deps: MeterDeps): Promise<Meter> {
@@ -183,29 +197,33 @@ export async function openMeter(deps: MeterDeps): Promise<Meter> {
 
   const priceOf: Meter['priceOf'] = (upstream, model, tokens) => deps.prices(upstream, model, tokens)
 
+  /** Whether the caller may go on; tells whoever has to stop it where it may not. */
+  async function judge(caller: Caller) {
+    const day = dayOf(world.clock.now())
+    const own = await accountsOf(caller, day)
+    const verdict = judgeLimits(await scopesOf(caller.goalId, day, own), limits.noticePercent)
+    if (verdict.do === 'refuse') {
+      say('limit.reached', caller, day, verdict.limit)
+      deps.onLimit(caller, verdict.limit)
+    } else for (const notice of verdict.notices) say('limit.noticed', caller, day, notice)
+    return { verdict, accounts: own.all }
+  }
+
   return {
     priceOf,
     settled: () => change.promise,
     async admit(caller, expected) {
-      const day = dayOf(world.clock.now())
-      const own = await accountsOf(caller, day)
-      const scopes = await scopesOf(caller.goalId, day, own)
-      const verdict = judgeLimits(scopes, limits.noticePercent)
-      if (verdict.do === 'refuse') {
-        say('limit.reached', caller, day, verdict.limit)
-        deps.onLimit(caller, verdict.limit)
-        return verdict
-      }
-      for (const notice of verdict.notices) say('limit.noticed', caller, day, notice)
+      const { verdict, accounts: all } = await judge(caller)
+      if (verdict.do === 'refuse') return verdict
       if (verdict.do === 'wait') return { do: 'wait' }
-      for (const account of own.all) add(account.inFlight, expected, 1)
+      for (const account of all) add(account.inFlight, expected, 1)
       let isDone = false
       return {
         do: 'go',
         done() {
           if (isDone) return
           isDone = true
-          for (const account of own.all) add(account.inFlight, expected, -1)
+          for (const account of all) add(account.inFlight, expected, -1)
           moved()
         },
       }
@@ -244,6 +262,43 @@ export async function openMeter(deps: MeterDeps): Promise<Meter> {
           const { goalId, taskId, runId, agent, purpose } = caller
           const what = { id, goalId, taskId, runId, agent, purpose, provider, host: new URL(baseUrl).host, model }
           deps.onAnswered?.({ ...what, tokens: used, usd: usd ?? null, state, status, startAt: at, endAt })
+        },
+      }
+    },
+    async openTurn(caller, bound) {
+      const { verdict, accounts: all } = await judge(caller)
+      if (verdict.do === 'refuse') {
+        const { words, unit, used, max } = verdict.limit
+        const facts = `${amountInWords(unit, used)} of ${amountInWords(unit, max)} are used`
+        throw new Fault('provider_limited', `${words} is out of budget: ${facts}`)
+      }
+      const at = world.clock.now()
+      const { agent } = caller
+      const row = {
+        ...caller,
+        ...bound,
+        at,
+        day: dayOf(at),
+        upstream: LOGIN,
+        api: 'acp',
+        model: `${agent} login`,
+        usd: null,
+      }
+      const id = await ledger.reserve(row)
+      let isEnded = false
+      return {
+        end(spent) {
+          if (isEnded) return
+          isEnded = true
+          const { usd, isWhole, ...reported } = spent ?? { ...bound, usd: null, isWhole: false }
+          // What was asked was read at least.
+          const inputTokens = isWhole ? reported.inputTokens : Math.max(reported.inputTokens, bound.inputTokens)
+          const tokens = { ...reported, inputTokens }
+          for (const account of all)
+            add(account.spent, { tokens: tokens.inputTokens + tokens.outputTokens, usd: usd ?? 0 }, 1)
+          const state = isWhole ? 'settled' : 'estimated'
+          ledger.settle(id, { settledAt: world.clock.now(), state, status: null, ...tokens, usd })
+          judge(caller).catch((error) => log.error({ err: error }, 'limits not looked at after a turn'))
         },
       }
     },

@@ -58,7 +58,7 @@ export function readRequest(call: Call, raw: Buffer): ModelCall | { complaint: s
     bound: { ...nothing, inputTokens: inputMax, outputTokens: outputMax },
     expected: {
       ...nothing,
-      inputTokens: Math.min(inputMax, Math.ceil(raw.length / BYTES_PER_TOKEN)),
+      inputTokens: Math.min(inputMax, tokensIn(raw)),
       outputTokens: Math.min(outputMax, OUTPUT_TOKENS_USUAL),
     },
   }
@@ -86,4 +86,9 @@ export function outgoing(request: ModelCall, upstream: Upstream): { path: string
     ...(asks ? { stream_options: { ...options, include_usage: true } } : {}),
   }
   return { path, body: Buffer.from(JSON.stringify(changed)) }
+}
+
+/** About how many tokens a text comes to. */
+export function tokensIn(text: string | Buffer): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN)
 }

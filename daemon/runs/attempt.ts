@@ -5,6 +5,8 @@ import type { Run, Usage } from '../../core/run.ts'
 import { type Task, taskLabel } from '../../core/task.ts'
 import type { ActPlace } from '../acts/acts.ts'
 import type { AgentProfile, AgentSession, AgentUpdate, ModelAccess, TurnEnd } from '../agents/agent.ts'
+import { countedPrompt } from '../agents/counted-prompt.ts'
+import { addUsage, NO_USAGE } from '../brain/usage.ts'
 import { contractOf } from '../proof/contract-of.ts'
 import { type Credentials, handOver, inWords } from '../secrets/credentials.ts'
 import { addEvent, getPlan, getRun, listRuns, listTasks, moveRun, updateRun, updateTask } from '../store/rows.ts'
@@ -97,7 +99,7 @@ export class Attempt {
       const first = this.firstPrompt(words, conflicts, await this.landedOthers(), before !== null)
       let text = [first, inWords(credentials)].filter(Boolean).join('\n\n')
       for (let turn = 0; ; turn++) {
-        const end = await session.prompt(text)
+        const end = await countedPrompt(session, text, agent.openTurn)
         stop.throwIfAborted()
         await this.endTurn(end.usage, run.turns + turn + 1, told)
         told = await wordsToGoOn(deps.store, this.run, stop)
@@ -191,6 +193,7 @@ export class Attempt {
     sessionId: string | null,
   ): Promise<AgentSession> {
     const { deps, run } = this
+    const usedBefore = await this.usedBefore(sessionId)
     const open = (id: string | null) =>
       deps.driver.open(
         {
@@ -203,6 +206,7 @@ export class Attempt {
           home: workplace.home,
           tmp: workplace.tmp,
           sessionId: id,
+          usedBefore,
           model,
           env: { ...workplace.env, ...place?.env },
           mcpServers: deps.mcpServers?.(run, profile) ?? [],
@@ -241,6 +245,13 @@ export class Attempt {
       })
     })
     return session
+  }
+
+  /** What the runs of a session have used together. */
+  private async usedBefore(sessionId: string | null): Promise<Usage | undefined> {
+    if (sessionId === null) return undefined
+    const runs = await listRuns(this.deps.store.db, { taskId: this.task.id })
+    return runs.filter((run) => run.sessionId === sessionId).reduce((sum, { usage }) => addUsage(sum, usage), NO_USAGE)
   }
 
   private write(update: AgentUpdate): void {

@@ -15,6 +15,7 @@ import type {
   RunVerdict,
   TurnEnd,
 } from '../agents/agent.ts'
+import type { OpenTurn } from '../agents/counted-prompt.ts'
 import { openAsk } from '../inbox/ask.ts'
 import type { RunMemory } from '../memory/recall-for-work.ts'
 import type { EventWriter } from '../orchestrator/event-writer.ts'
@@ -49,8 +50,8 @@ export interface RunTaskDeps {
   registry: RunRegistry
   driver: AgentDriver
   events: EventWriter
-  /** The profile and the model it talks to, which the run may ask until this is disposed of. Throws agent_not_found, agent_unavailable. */
-  agent(run: Run): Promise<{ profile: AgentProfile; model: ModelAccess | null } & Disposable>
+  /** The profile and the model it talks to, which the run may ask until this is disposed of; what counts its turns where no gateway does. Throws agent_not_found, agent_unavailable. */
+  agent(run: Run): Promise<{ profile: AgentProfile; model: ModelAccess | null; openTurn?: OpenTurn } & Disposable>
   /** Runs the repository's set-up in the worktree, or copies what it gave before. Throws setup_failed. */
   prepare(
     input: { repository: Repository; task: Task; base: string; worktree: string; runId: string },

@@ -44,7 +44,7 @@ export const geminiProfile: AgentProfile = {
     leavesChildren: false,
     swallowsModelErrors: false,
     ignoresTerm: true,
-    usage: 'none',
+    usage: 'quota',
     resume: 'load',
     mcp: true,
   },

@@ -38,7 +38,7 @@ export const qwenProfile: AgentProfile = {
     leavesChildren: false,
     swallowsModelErrors: false,
     ignoresTerm: false,
-    usage: 'none',
+    usage: 'chunks',
     resume: 'load',
     mcp: true,
   },

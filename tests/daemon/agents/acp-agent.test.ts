@@ -137,7 +137,16 @@ describe('a turn', () => {
       stopReason: 'end_turn',
       text: 'All done.',
       toolCalls: 1,
-      usage: { inputTokens: 10, outputTokens: 5, cachedTokens: 2, usd: null },
+      usage: { inputTokens: 12, outputTokens: 5, cachedTokens: 2, usd: null },
+      spent: {
+        inputTokens: 12,
+        cachedTokens: 2,
+        cacheWriteTokens: 0,
+        outputTokens: 5,
+        reasoningTokens: 0,
+        usd: null,
+        isWhole: true,
+      },
     })
     expect(room.updates.map(({ kind }) => kind)).toEqual(['thought', 'text', 'tool', 'tool', 'text', 'text', 'usage'])
   })

@@ -125,7 +125,7 @@ test.each([
 })
 
 test('use of context is progress, and a cost in dollars is kept', () => {
-  expect(read({ sessionUpdate: 'usage_update', used: 1, size: 2 })).toEqual({ progress: true })
+  expect(read({ sessionUpdate: 'usage_update', used: 1, size: 2 })).toEqual({ progress: true, contextTokens: 1 })
   const update = { sessionUpdate: 'usage_update', cost: { amount: 0.5, currency: 'USD' } }
   expect(read(update)).toEqual({ progress: true, costUsd: 0.5 })
 })

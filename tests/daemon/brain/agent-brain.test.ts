@@ -21,6 +21,15 @@ const end: TurnEnd = {
   text: '',
   toolCalls: 0,
   usage: { inputTokens: 5, cachedTokens: 1, outputTokens: 2, usd: null },
+  spent: {
+    inputTokens: 5,
+    cachedTokens: 1,
+    cacheWriteTokens: 0,
+    outputTokens: 2,
+    reasoningTokens: 0,
+    usd: null,
+    isWhole: true,
+  },
 }
 
 /** Just as much of a driver as a question needs; each prompt takes the next turn. */
