@@ -63,6 +63,8 @@ export interface Capabilities {
   idempotent: boolean
   /** How `Outgoing.text` is shown: Markdown is turned into what the other side knows, or sent as it is. */
   markdown: boolean
+  /** Also between two, an answer is shown under what it answers; without, an answer there names nothing. */
+  threads?: boolean
 }
 
 export interface Limits {

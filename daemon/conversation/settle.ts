@@ -24,7 +24,7 @@ export function createSettle({ store, queue, world }: { store: Store; queue: Que
   ): Promise<void> {
     const now = world.clock.now()
     const first = rows[0]!
-    const replyTo = first.data.type === 'message' && chat.kind === 'group' ? first.data.messageId : null
+    const replyTo = shownUnder(chat, channel, first)
     await store.transaction(async (tx) => {
       for (const row of rows) if (row.data.type === 'message') await keepWords(tx, now, chat, row, row.data, who)
       for (const [n, { text, buttons, file }] of answer.out.entries()) {
@@ -51,6 +51,12 @@ export function createSettle({ store, queue, world }: { store: Store; queue: Que
       await settleChatEvents(tx, now, ids, { state: 'done', personId: who.person.id, note: answer.note })
     })
   }
+}
+
+/** The message that an answer stands under: in groups always, between two where the channel shows it so. */
+export function shownUnder({ kind }: ChatRow, { capabilities }: Channel, { data }: EventRow): string | null {
+  const isShown = kind === 'group' || capabilities.threads === true
+  return data.type === 'message' && isShown ? data.messageId : null
 }
 
 async function keepWords(

@@ -11,7 +11,7 @@ import { beginningOf } from '../channels/split.ts'
 import { type ChatRow, type EventRow, putOut } from '../store/chat-rows.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Store } from '../store/store.ts'
-import { answerKey } from './settle.ts'
+import { answerKey, shownUnder } from './settle.ts'
 
 export interface Stream extends AsyncDisposable {
   /** All that was said so far. Returns at once. */
@@ -33,7 +33,7 @@ export function createStreams({ store, queue, world }: { store: Store; queue: Qu
 
     async function write(text: string): Promise<void> {
       const now = world.clock.now()
-      const replyTo = chat.kind === 'group' && event.data.type === 'message' ? event.data.messageId : null
+      const replyTo = shownUnder(chat, channel, event)
       await store.transaction(async (tx) => {
         const shown = `${beginningOf(text, channel.limits.textMax - 100)} …`
         await putOut(tx, now, { key: answerKey(event.id), chatId: chat.id, text: shown, replyTo })
