@@ -357,7 +357,7 @@ export const Config = z.strictObject({
         .int()
         .min(1)
         .max(86_400)
-        .default(60)
+        .default(20)
         .describe('Index and model are let go of when nobody asked for so long.'),
       indexMaxMb: z
         .int()

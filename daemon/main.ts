@@ -21,6 +21,7 @@ import { createLiveConfig } from './live-config.ts'
 import { openLog } from './log.ts'
 import type { McpEndpoint } from './mcp/endpoint.ts'
 import { readPlanFile } from './planning/plan-file.ts'
+import { collectSoon } from './service/garbage.ts'
 import { createSupervisor, findListener, withCredentials } from './service/supervisor.ts'
 
 /** How long an orderly stop may take before the process just ends; nothing is lost by that, only tidiness. */
@@ -156,6 +157,7 @@ async function main(): Promise<void> {
   await supervisor.ready(`on ${url}`)
   // Node keeps what it compiled when a process ends; this one may end by kill -9.
   flushCompileCache()
+  using _garbage = collectSoon(world.clock)
 
   const why = await stopping.promise
   world.log.info({ why }, 'daemon stopping')

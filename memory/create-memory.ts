@@ -27,7 +27,7 @@ const RECALL_LIMIT_MAX = 200
 const RECALL_DEPTH = 60
 const TOKENS_MAX = 4_000
 const PROFILE_TOKENS_MAX = 2_000
-const ENGINE_IDLE_MS = 60_000
+const ENGINE_IDLE_MS = 20_000
 const ENGINE_DIR = 'engine'
 
 /**

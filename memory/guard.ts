@@ -10,9 +10,23 @@ import { plainWords } from './words.ts'
 const OPEN = '<!-- claw:recalled -->'
 const CLOSE = '<!-- /claw:recalled -->'
 
-/** Marks text that goes to an agent or a model, so that it is never remembered as new. */
+/**
+ * Marks text that goes to an agent or a model, so that it is never remembered as new.
+ *
+ * Marks in it are taken out first: a note cannot say that the rest of it was not recalled.
+ */
 export function markRecalled(text: string): string {
-  return `${OPEN}\n${text}\n${CLOSE}`
+  return `${OPEN}\n${withoutMarks(text)}\n${CLOSE}`
+}
+
+function withoutMarks(text: string): string {
+  let rest = text
+  // What is left when a mark is taken out may be one again.
+  for (let before = ''; before !== rest; ) {
+    before = rest
+    rest = rest.replaceAll(OPEN, '').replaceAll(CLOSE, '')
+  }
+  return rest.trim()
 }
 
 /** The text without what was recalled. An opening mark without an end takes everything after it. */

@@ -3,7 +3,7 @@ import type { Engine } from '../engine/engine.ts'
 
 /**
  * Merges what was written into the index when there is enough of it, or when it has been quiet
- * for half a minute: never at each write, and never two at a time.
+ * for ten seconds, while the engine is still there: never at each write, and never two at a time.
  */
 export interface Merger extends AsyncDisposable {
   wrote(): void
@@ -12,7 +12,7 @@ export interface Merger extends AsyncDisposable {
   mergeIfWanted(): Promise<void>
 }
 
-const QUIET_MS = 30_000
+const QUIET_MS = 10_000
 
 export function createMerger({
   world,

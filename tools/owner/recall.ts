@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PassageShape, passages, ScopeName } from '../notes.ts'
+import { markPassages, PassageShape, passages, ScopeName } from '../notes.ts'
 import { defineTool } from '../tool.ts'
 
 export const recall = defineTool({
@@ -21,6 +21,6 @@ export const recall = defineTool({
   }),
   output: z.object({ passages: z.array(PassageShape), words: z.string().nullable() }),
   run: async ({ query, scope, limit }, { memory }) =>
-    memory!.recall(query, { limit, ...(scope === undefined ? {} : { scopes: [scope] }) }),
+    markPassages(await memory!.recall(query, { limit, ...(scope === undefined ? {} : { scopes: [scope] }) })),
   text: passages,
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PassageShape, passages } from '../notes.ts'
+import { markPassages, PassageShape, passages } from '../notes.ts'
 import { defineTool } from '../tool.ts'
 
 export const recall = defineTool({
@@ -17,6 +17,6 @@ export const recall = defineTool({
     limit: z.int().min(1).max(20).default(5),
   }),
   output: z.object({ passages: z.array(PassageShape), words: z.string().nullable() }),
-  run: async ({ query, limit }, { memory }) => memory!.recall(query, limit),
+  run: async ({ query, limit }, { memory }) => markPassages(await memory!.recall(query, limit)),
   text: passages,
 })
