@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { makeRepository } from '../fakes/repositories.ts'
 import { scriptModel } from '../fakes/script-model.ts'
 import type { Script } from '../model-server/exchange.ts'
 import { startModelServer } from '../model-server/model-server.ts'
 import { fileAt, openRoom, plan, task } from './daemon-room.ts'
+import { huntForKey } from './key-hunt.ts'
 
 const KEY = 'sk-the-owners-own-key-7f3a'
 const USAGE = { inputTokens: 900_000, cachedTokens: 0, outputTokens: 100_000 }
@@ -64,41 +63,5 @@ test('at its limit a run is stopped, the owner is asked, and a raised goal goes 
 }, 120_000)
 
 test('the owner’s key is nowhere that an agent can look: not in its environment, its files or on its wire', async () => {
-  const seen: string[] = []
-  const { room, server } = await openWithPi((request) => {
-    // While it asks, the agent lives: this is what it could read of itself.
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const text = readFileSync(`/proc/${pid}/environ`, 'latin1')
-        if (text.includes('CLAW_RUN_ID=run_') && text.includes(room.folder)) seen.push(text)
-      } catch {
-        // it has gone
-      }
-    }
-    return priced(request)
-  })
-  const repository = makeRepository({ 'README.md': '# Hello\n' })
-  await room.add(plan([task('a')]), repository, { agent: 'pi' })
-  expect((await room.settled()).goal.state, room.picture()).toBe('met')
-  expect(seen.length).toBeGreaterThan(0)
-  expect(seen.join('\n')).not.toContain(KEY)
-  expect(
-    server.requests
-      .filter(({ api }) => api !== null)
-      .every(({ headers }) => headers['authorization'] === `Bearer ${KEY}`),
-  ).toBe(true)
-  // The index of the memory may be compacting: a file that goes meanwhile is looked for and not found.
-  const contents = readdirSync(room.paths.home, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(room.paths.home, name))
-    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
-    .flatMap((file) => {
-      try {
-        return [{ file, bytes: readFileSync(file) }]
-      } catch {
-        return []
-      }
-    })
-  expect(contents.some(({ file }) => file.includes('wire'))).toBe(true)
-  for (const { file, bytes } of contents) expect(bytes.includes(KEY), file).toBe(false)
-  expect(room.log.join('\n')).not.toContain(KEY)
+  await huntForKey('pi', 'openai-chat')
 }, 120_000)

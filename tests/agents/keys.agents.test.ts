@@ -1,0 +1,17 @@
+import { delimiter, join } from 'node:path'
+import { test } from 'vitest'
+import { huntForKey } from '../scenarios/key-hunt.ts'
+import { AGENTS, findProgram } from './installed.ts'
+
+/** What the quick suite shows with pi, for the other real programs: none of them ever sees the owner's key. */
+process.env['PATH'] = [join(import.meta.dirname, 'node_modules/.bin'), process.env['PATH']].join(delimiter)
+
+test.each([
+  ['goose', 'openai-chat'],
+  ['codex', 'openai'],
+  ['claude', 'anthropic'],
+] as const)('the owner’s key is nowhere that %s can look', async (name, provider) => {
+  if (!findProgram(AGENTS.find((agent) => agent.name === name)!))
+    return console.log(`skipped: ${name} is not installed (npm run agents:install)`)
+  await huntForKey(name, provider)
+})
