@@ -9,7 +9,17 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createGoogleGenerativeAI } from '@ai-sdk/google'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { APICallError, generateText, jsonSchema, type LanguageModel, NoObjectGeneratedError, Output } from 'ai'
+import {
+  APICallError,
+  generateText,
+  jsonSchema,
+  type LanguageModel,
+  NoObjectGeneratedError,
+  Output,
+  type StreamTextResult,
+  streamText,
+  type ToolSet,
+} from 'ai'
 import type { Usage } from '../../core/run.ts'
 import type { FromBrain, ModelBrainConfig, ModelProblem, Reply, ToBrain } from './brain-wire.ts'
 
@@ -18,6 +28,7 @@ type Ask = Extract<ToBrain, { type: 'ask' }>
 /** Anthropic must be told a number; known models that take less are held to theirs by the SDK. */
 const ANTHROPIC_OUTPUT_TOKENS_MAX = 32_000
 const BODY_MAX = 4_000
+const PARTIAL_EVERY_MS = 100
 const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, usd: null }
 /** Headers that say when to come back; the others stay here. */
 const RETRY_HEADERS = ['retry-after', 'retry-after-ms', 'anthropic-ratelimit-unified-reset']
@@ -40,11 +51,13 @@ process.on('message', (message: ToBrain) => {
 })
 
 async function answer(ask: Ask, signal: AbortSignal): Promise<Reply> {
+  // A stream tells its error here; what waits for its end hears only that there is nothing.
+  let streamed: unknown
   try {
     const schemaInWords = isLooseChat(ask.config)
       ? `\n\nAnswer with one JSON object and nothing else. It fits this JSON Schema:\n${JSON.stringify(ask.schema)}`
       : ''
-    const result = await generateText({
+    const options = {
       model: findModel(ask.config, boundedFetch(ask.answerBytesMax)),
       instructions: ask.system + schemaInWords,
       messages: ask.said.map(({ role, text }) => ({ role, content: text })),
@@ -52,7 +65,18 @@ async function answer(ask: Ask, signal: AbortSignal): Promise<Reply> {
       maxRetries: 0,
       abortSignal: signal,
       ...(ask.config.provider === 'anthropic' && { maxOutputTokens: ANTHROPIC_OUTPUT_TOKENS_MAX }),
-    })
+    }
+    const result = ask.isStreamed
+      ? await whole(
+          ask.id,
+          streamText({
+            ...options,
+            onError: ({ error }) => {
+              streamed = error
+            },
+          }),
+        )
+      : await generateText(options)
     const usage = toUsage(result.usage)
     if (result.finishReason === 'content-filter') {
       return { type: 'problem', problem: { kind: 'declined', message: 'its filter stopped the answer' }, usage }
@@ -68,8 +92,21 @@ async function answer(ask: Ask, signal: AbortSignal): Promise<Reply> {
         return { type: 'problem', problem: { kind: 'declined', message: 'its filter stopped the answer' }, usage }
       return { type: 'text', text: error.text ?? '', cutOff: error.finishReason === 'length', usage }
     }
-    return { type: 'problem', problem: toProblem(error, signal), usage: NO_USAGE }
+    return { type: 'problem', problem: toProblem(streamed ?? error, signal), usage: NO_USAGE }
   }
+}
+
+/** Tells the pieces of a stream as they come; answers with what it was in the end. */
+async function whole(id: number, stream: StreamTextResult<ToolSet, never, ReturnType<typeof Output.object>>) {
+  let toldAt = 0
+  for await (const value of stream.partialOutputStream) {
+    // A fast model would otherwise send the same words hundreds of times.
+    if (performance.now() - toldAt < PARTIAL_EVERY_MS) continue
+    toldAt = performance.now()
+    if (process.connected) process.send?.({ id, type: 'partial', value } satisfies FromBrain)
+  }
+  const [text, finishReason, usage] = await Promise.all([stream.text, stream.finishReason, stream.usage])
+  return { text, finishReason, usage, output: text === '' ? undefined : await stream.output }
 }
 
 function findModel(config: ModelBrainConfig, fetch: typeof globalThis.fetch): LanguageModel {
@@ -83,7 +120,12 @@ function findModel(config: ModelBrainConfig, fetch: typeof globalThis.fetch): La
       return createOpenAI(settings).responses(config.model)
     case 'openai-chat':
       if (config.baseUrl === undefined || !isLooseChat(config)) return createOpenAI(settings).chat(config.model)
-      return createOpenAICompatible({ ...settings, name: 'openai-chat', baseURL: config.baseUrl })(config.model)
+      return createOpenAICompatible({
+        ...settings,
+        name: 'openai-chat',
+        baseURL: config.baseUrl,
+        includeUsage: true,
+      })(config.model)
   }
 }
 

@@ -31,10 +31,12 @@ export type ToBrain =
       said: Said[]
       schema: JsonSchema
       answerBytesMax: number
+      /** Wants to hear the answer as far as it has come. */
+      isStreamed: boolean
     }
   | { type: 'abort'; id: number }
 
-export type FromBrain = { id: number } & Reply
+export type FromBrain = { id: number } & (Reply | { type: 'partial'; value: unknown })
 
 /** text: the model's words, which may or may not be what was asked for. problem: there are none. */
 export type Reply =

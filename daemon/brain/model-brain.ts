@@ -44,6 +44,8 @@ const STDERR_MAX = 2_000
 interface Part {
   process: ChildProcess
   waiting: Map<number, (reply: Reply) => void>
+  /** Who wants to hear an answer as far as it has come. */
+  partials: Map<number, (value: unknown) => void>
   ended: Promise<void>
 }
 
@@ -65,11 +67,13 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
       serialization: 'advanced',
     })
     const waiting: Part['waiting'] = new Map()
+    const partials: Part['partials'] = new Map()
     let stderr = ''
     child.stderr?.on('data', (data: Buffer) => {
       stderr = (stderr + data.toString()).slice(-STDERR_MAX)
     })
     child.on('message', (reply: FromBrain) => {
+      if (reply.type === 'partial') return partials.get(reply.id)?.(reply.value)
       waiting.get(reply.id)?.(reply)
       waiting.delete(reply.id)
     })
@@ -86,7 +90,7 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
       child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`))
     })
     log.debug({ pid: child.pid }, 'brain process started')
-    return { process: child, waiting, ended }
+    return { process: child, waiting, partials, ended }
   }
 
   /** One question to the process. Always resolves: with words, a problem, or the caller's abort. */
@@ -96,9 +100,10 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
     schema: ReturnType<typeof wireSchema>,
     key: string,
     signal: AbortSignal | undefined,
+    onPartial: ((value: unknown) => void) | undefined,
   ) {
     part ??= start()
-    const { process: child, waiting } = part
+    const { process: child, waiting, partials } = part
     const id = ++lastId
     return new Promise<Reply>((resolve) => {
       const breakOff = (reply: Reply) => {
@@ -113,12 +118,15 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
       const settle = (reply: Reply) => {
         limit[Symbol.dispose]()
         signal?.removeEventListener('abort', onAbort)
+        partials.delete(id)
         restWhenIdle()
         resolve(reply)
       }
       waiting.set(id, settle)
+      if (onPartial) partials.set(id, onPartial)
       signal?.addEventListener('abort', onAbort, { once: true })
-      send(child, { type: 'ask', id, config: { ...config, key }, system, said, schema, answerBytesMax })
+      const isStreamed = onPartial !== undefined
+      send(child, { type: 'ask', id, config: { ...config, key }, system, said, schema, answerBytesMax, isStreamed })
     })
   }
 
@@ -153,7 +161,7 @@ export function createModelBrain(deps: ModelBrainDeps): ModelBrain {
           said.push({ role: 'user', text: repair.complaint })
         }
         const startedAt = world.clock.monotonic()
-        const reply = await exchange(question.system, said, schema, keyFor(question), signal)
+        const reply = await exchange(question.system, said, schema, keyFor(question), signal, question.onPartial)
         signal?.throwIfAborted()
         const fields = {
           purpose: question.purpose,

@@ -187,9 +187,9 @@ export function nextStep(
   return { do: 'send', row, with: joined, text }
 }
 
-/** A message that is edited later stands alone. */
+/** A message that is edited or answered later stands alone. */
 function isKept(row: OutRow): boolean {
-  return /^(goal|ask|proposal|stream):/.test(row.key)
+  return /^(goal|ask|remind|proposal|stream):/.test(row.key)
 }
 
 async function outgoing(row: OutRow, text: string, withFile: boolean): Promise<Outgoing> {

@@ -183,7 +183,7 @@ export function createChat(deps: ChatDeps): ChatParts {
     },
     isTold: (event) => herald.isTold(event),
     async start() {
-      await people.ensureLocal()
+      await people.ensureLocal(await terminalChat())
       await channels.addLocal(terminal)
       channels.start()
       await herald.start()

@@ -4,7 +4,7 @@ import type { World } from '../../core/world.ts'
 import type { Channel, MessageEvent } from '../channels/channel.ts'
 import { DELIVER } from '../channels/deliver.ts'
 import { say } from '../channels/say.ts'
-import { addTurn, type ChatRow, type EventRow, type NewOut, settleChatEvents } from '../store/chat-rows.ts'
+import { addTurn, type ChatRow, type EventRow, findOuts, type NewOut, settleChatEvents } from '../store/chat-rows.ts'
 import type { Queue } from '../store/queue.ts'
 import { addEvent } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
@@ -27,9 +27,10 @@ export function createSettle({ store, queue, world }: { store: Store; queue: Que
     const replyTo = shownUnder(chat, channel, first)
     await store.transaction(async (tx) => {
       for (const row of rows) if (row.data.type === 'message') await keepWords(tx, now, chat, row, row.data, who)
+      const isShown = (await findOuts(tx, streamKey(first.id))).length > 0
       for (const [n, { text, buttons, file }] of answer.out.entries()) {
         await say(tx, now, chat, channel.limits, {
-          key: keyOf(first.id, n, buttons),
+          key: n === 0 && isShown ? streamKey(first.id) : keyOf(first.id, n, buttons),
           text,
           ...(buttons ? { buttons } : {}),
           ...(file ? { file } : {}),
@@ -85,14 +86,14 @@ async function keepWords(
   })
 }
 
-/** The key of an event's answer; what a brain says while it thinks stands under the same. */
-export function answerKey(eventId: number): string {
-  return `re:${eventId}`
+/** The key of what a brain says while it thinks; its answer takes that place. */
+export function streamKey(eventId: number): string {
+  return `stream:${eventId}`
 }
 
 /** A confirmation is found again by its number, whatever message it belongs to. */
 function keyOf(eventId: number, n: number, buttons: NewOut['buttons']): string {
   const proposal = buttons?.[0]?.[0] && readData(buttons[0][0].data)
   if (proposal && 'proposal' in proposal) return `proposal:${proposal.proposal}`
-  return n === 0 ? answerKey(eventId) : `${answerKey(eventId)}:${n}`
+  return n === 0 ? `re:${eventId}` : `re:${eventId}:${n}`
 }

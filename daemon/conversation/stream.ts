@@ -1,8 +1,8 @@
 /**
  * What a brain says, shown while it says it: one message that grows, where messages can be edited.
  *
- * It stands under the key of the answer, so that the answer takes its place. Only whole pieces of time lead to a
- * write; a kill in between leaves words that the answer replaces later.
+ * It stands under a key of its own, and the answer takes its place. Only whole pieces of time lead to a write; a kill
+ * in between leaves words that the answer replaces later.
  */
 import type { World } from '../../core/world.ts'
 import type { Channel } from '../channels/channel.ts'
@@ -11,7 +11,7 @@ import { beginningOf } from '../channels/split.ts'
 import { type ChatRow, type EventRow, putOut } from '../store/chat-rows.ts'
 import type { Queue } from '../store/queue.ts'
 import type { Store } from '../store/store.ts'
-import { answerKey, shownUnder } from './settle.ts'
+import { shownUnder, streamKey } from './settle.ts'
 
 export interface Stream extends AsyncDisposable {
   /** All that was said so far. Returns at once. */
@@ -36,7 +36,7 @@ export function createStreams({ store, queue, world }: { store: Store; queue: Qu
       const replyTo = shownUnder(chat, channel, event)
       await store.transaction(async (tx) => {
         const shown = `${beginningOf(text, channel.limits.textMax - 100)} …`
-        await putOut(tx, now, { key: answerKey(event.id), chatId: chat.id, text: shown, replyTo })
+        await putOut(tx, now, { key: streamKey(event.id), chatId: chat.id, text: shown, replyTo })
         await queue.send(tx, DELIVER, chat.id)
       })
     }

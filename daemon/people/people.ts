@@ -58,12 +58,12 @@ export interface WaitingPairing {
 
 export interface People {
   list(): Promise<{ people: PersonView[]; waiting: WaitingPairing[] }>
-  /** Throws pairing_not_found; input_invalid where the last owner would be made something else. */
+  /** Throws pairing_not_found; input_invalid where whoever sits at this machine would be no owner any more. */
   pair(input: PairInput, by: string): Promise<PersonView>
   setRole(person: string, role: Role, by: string): Promise<PersonView>
   remove(person: string, by: string): Promise<void>
-  /** Whoever sits at this machine is an owner. */
-  ensureLocal(): Promise<void>
+  /** Whoever sits at this machine is an owner, and the conversation there is theirs. */
+  ensureLocal(chatId: string): Promise<void>
   /** The code that an account may be paired by: the same one until it has expired. Undefined: too many wait. */
   offer(db: Db, channel: string, sender: Sender, chat: ChatRow): Promise<{ code: string; isNew: boolean } | undefined>
 }
@@ -102,6 +102,15 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
       const name = n === 1 ? base : `${base} ${n}`
       if (!(await findPerson(db, { name }))) return name
     }
+  }
+
+  /** Whoever sits at this machine can do everything anyway: to say otherwise would only look safe. */
+  async function assertNotLocal(db: Db, person: Person): Promise<void> {
+    const local = await personOf(db, TERMINAL, TERMINAL_SENDER.id)
+    if (local?.id !== person.id) return
+    throw new Fault('input_invalid', `${person.name} is whoever sits at this machine, and stays an owner`, {
+      hint: 'Give the account from outside a person of its own: `claw pair CODE --name NAME`.',
+    })
   }
 
   return {
@@ -151,7 +160,10 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
           createdAt: now,
         }
         if (!before) await addPerson(tx, person)
-        else if (role !== null) await setRole(tx, person.id, role)
+        else if (role !== null && role !== before.role) {
+          await assertNotLocal(tx, before)
+          await setRole(tx, person.id, role)
+        }
         const { channel, senderId, senderName } = pairing
         await addIdentity(tx, now, { channel, senderId, personId: person.id, name: senderName })
         await tx
@@ -172,6 +184,7 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
     setRole(name, role, by) {
       return store.transaction(async (tx) => {
         const person = await named(tx, name)
+        if (role !== 'owner') await assertNotLocal(tx, person)
         await setRole(tx, person.id, role)
         await addEvent(tx, world.clock.now(), { type: 'person.roleChanged', data: { person: person.name, role, by } })
         return view(tx, { ...person, role })
@@ -180,24 +193,22 @@ export function createPeople({ store, world }: { store: Store; world: World }): 
     remove(name, by) {
       return store.transaction(async (tx) => {
         const person = await named(tx, name)
+        await assertNotLocal(tx, person)
         await removePerson(tx, world.clock.now(), person.id)
         await addEvent(tx, world.clock.now(), { type: 'person.removed', data: { person: person.name, by } })
       })
     },
-    ensureLocal: () =>
+    ensureLocal: (chatId) =>
       store.transaction(async (tx) => {
         const now = world.clock.now()
-        if (await personOf(tx, TERMINAL, TERMINAL_SENDER.id)) return
-        const owner = (await findPerson(tx, { name: 'owner' })) ?? {
-          id: newId('person', now),
-          name: 'owner',
-          role: 'owner' as const,
-          createdAt: now,
+        let local = await personOf(tx, TERMINAL, TERMINAL_SENDER.id)
+        if (!local) {
+          local = { id: newId('person', now), name: await freeName(tx, 'owner'), role: 'owner', createdAt: now }
+          await addPerson(tx, local)
+          const account = { channel: TERMINAL, senderId: TERMINAL_SENDER.id, name: 'this machine' }
+          await addIdentity(tx, now, { ...account, personId: local.id })
         }
-        if (!(await findPerson(tx, { id: owner.id }))) await addPerson(tx, owner)
-        if (owner.role !== 'owner') await setRole(tx, owner.id, 'owner')
-        const account = { channel: TERMINAL, senderId: TERMINAL_SENDER.id, name: 'this machine' }
-        await addIdentity(tx, now, { ...account, personId: owner.id })
+        await tx.updateTable('chat').set({ personId: local.id }).where('id', '=', chatId).execute()
       }),
     async offer(db, channel, sender, chat) {
       const now = world.clock.now()

@@ -217,6 +217,17 @@ export async function findOuts(db: Db, keyLike: string): Promise<OutRow[]> {
   return rows.map(readOut)
 }
 
+/** What was surely not sent yet and is not worth saying any more. */
+export async function dropUnsent(db: Db, keyLike: string, why: string): Promise<void> {
+  await db
+    .updateTable('chat_out')
+    .set({ state: 'dropped', error: why })
+    .where('key', 'like', keyLike)
+    .where('state', '=', 'due')
+    .where('sentVersion', '=', 0)
+    .execute()
+}
+
 /** The message of ours that the other side calls so. */
 export async function findOutByMessage(db: Db, chatId: string, messageId: string): Promise<OutRow | undefined> {
   const row = await db

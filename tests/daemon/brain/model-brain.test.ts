@@ -249,3 +249,35 @@ test('killed with its parent', async () => {
   parent.kill('SIGKILL')
   await until(() => !isAlive(pid))
 })
+
+test.each(PROVIDERS)('tells what %s has said so far, where somebody wants to hear it', async (provider) => {
+  const script: Script = () => ({
+    json: { verdict: 'yes', why: 'one two three four', score: 1 },
+    slowMs: 130,
+    usage: { inputTokens: 100, outputTokens: 7 },
+  })
+  const { brain } = await aBrain(script, { provider })
+  const heard: unknown[] = []
+  const { value, usage } = await brain.ask({ ...question, onPartial: (partial) => heard.push(partial) })
+  expect(value.why).toBe('one two three four')
+  expect(usage).toMatchObject({ inputTokens: 100, outputTokens: 7 })
+  expect(heard.length).toBeGreaterThan(0)
+  for (const partial of heard) expect('one two three four').toContain((partial as { why?: string }).why ?? '')
+})
+
+test('what goes wrong in a stream is the same fault as without one', async () => {
+  const onPartial = () => {}
+  const { brain: limited } = await aBrain(() => ({ error: { status: 429, retryAfter: 7 } }))
+  expect((await faultOf(limited.ask({ ...question, onPartial }))).code).toBe('provider_limited')
+  const { brain: broken } = await aBrain(() => ({ json: fits, cut: true }))
+  expect((await faultOf(broken.ask({ ...question, onPartial }))).code).toBe('provider_unavailable')
+  let asked = 0
+  const { brain: odd } = await aBrain(() => (asked++ === 0 ? { garbage: true } : { json: fits }))
+  expect((await odd.ask({ ...question, onPartial })).value).toEqual(fits)
+  const control = new AbortController()
+  const { brain: hanging } = await aBrain(() => {
+    control.abort(new Error('enough'))
+    return { hang: true }
+  })
+  await expect(hanging.ask({ ...question, onPartial }, control.signal)).rejects.toThrow('enough')
+})
