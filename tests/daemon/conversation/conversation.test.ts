@@ -88,7 +88,7 @@ test('a brain steers, explains, recalls, remembers, schedules, pauses and cancel
     steer: ['steer_goal', { goal: '1', text: 'mind the tests' }],
     remember: ['remember', { text: 'The tests run with make check.', kind: 'fact' }],
     recall: ['recall', { query: 'tests make check' }],
-    schedule: ['add_schedule', { when: { text: 'every day at 9' }, goal: { text: 'update the dependencies' } }],
+    schedule: ['add_schedule', { when: 'every day at 9', text: 'update the dependencies' }],
     pause: ['pause_goal', { goal: '1' }],
     cancel: ['cancel_goal', { goal: '1' }],
   }
