@@ -1,23 +1,8 @@
 import type { Command } from 'commander'
 import { nearest } from '../core/fault.ts'
+import type { GoalOptions } from './commands/add.ts'
 import type { ListOptions } from './commands/goals.ts'
 import { choices, type Json, type Leaf, positive, type Run, wholeNumber } from './options.ts'
-
-export interface GoalOptions {
-  repo?: string
-  branch?: string
-  land?: string
-  autonomy?: string
-  maxMinutes?: number
-  maxAttempts?: number
-  maxUsd?: number
-  maxTokens?: number
-  agent?: string
-  permissions?: string
-  plan?: string
-  watch?: boolean
-  json?: boolean
-}
 
 /** Goals: what adds one, and what is done with it. */
 export function goalCommands(program: Command, leaf: Leaf, run: Run): void {

@@ -6,10 +6,25 @@ import type { GoalSummary } from '../../daemon/goals/views.ts'
 import { connect, isDown, locateIn } from '../daemon.ts'
 import { watchOverHttp } from '../events.ts'
 import { EXIT, usage } from '../exit.ts'
-import type { GoalOptions } from '../goal-commands.ts'
 import type { Surface } from '../surface.ts'
 import { oneLine } from '../text.ts'
 import { readAll } from './stdin.ts'
+
+export interface GoalOptions {
+  repo?: string
+  branch?: string
+  land?: string
+  autonomy?: string
+  maxMinutes?: number
+  maxAttempts?: number
+  maxUsd?: number
+  maxTokens?: number
+  agent?: string
+  permissions?: string
+  plan?: string
+  watch?: boolean
+  json?: boolean
+}
 
 /** Adds a goal; with --watch follows it to its end. */
 export async function add(surface: Surface, words: string, options: GoalOptions): Promise<number> {

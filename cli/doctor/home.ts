@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { findDaemonFile } from '../../config/daemon-file.ts'
 import type { Paths } from '../../config/paths.ts'
-import { countOf } from '../../core/count.ts'
 import { isFault } from '../../core/fault.ts'
 import { isAlive } from '../daemon.ts'
 import { type Diagnosis, fail, ok, warn } from './check.ts'
@@ -26,7 +25,7 @@ export function checkPermissions(paths: Paths): Diagnosis {
   const wrong = [...openTo(paths)]
   if (wrong.length === 0) return ok('files', 'readable by you only')
   const shown = wrong.slice(0, 3).map(({ path }) => path)
-  const words = `${countOf(wrong.length, 'file')} or folders are open to other users: ${shown.join(', ')}`
+  const words = `Open to other users: ${shown.join(', ')}`
   return fail('files', words, 'claw doctor --fix closes them.', () => {
     for (const { path, mode } of wrong) chmodSync(path, mode & 0o700)
   })

@@ -1,18 +1,9 @@
 import { execFile } from 'node:child_process'
 import type { Clock } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
-import type { ControlGroup, ControlGroups } from './control-groups.ts'
+import type { ControlGroup, ControlGroups, ProcessLimits } from './control-groups.ts'
 import type { ProcessEntry, ProcessTable } from './process-table.ts'
 import { ownedBy } from './stop-owned.ts'
-
-/** What one run, check or set-up command may use up, with all that it starts. */
-export interface ProcessLimits {
-  /** Resident memory of all its processes; what they share counts for each. */
-  memoryBytesMax: number
-  processesMax: number
-  /** What its folders hold together, and the largest file that it may write. */
-  diskBytesMax: number
-}
 
 /** Keeps what is started within its limits. */
 export interface Containment {

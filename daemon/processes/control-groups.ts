@@ -1,6 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ProcessLimits } from './containment.ts'
+
+/** What one run, check or set-up command may use up, with all that it starts. */
+export interface ProcessLimits {
+  /** Resident memory of all its processes; what they share counts for each. */
+  memoryBytesMax: number
+  processesMax: number
+  /** What its folders hold together, and the largest file that it may write. */
+  diskBytesMax: number
+}
 
 /**
  * Limits of processes and memory that the kernel keeps by itself: with them a fork bomb never gets large.

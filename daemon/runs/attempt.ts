@@ -13,7 +13,7 @@ import { addEvent, getPlan, getRun, listRuns, listTasks, moveRun, updateRun, upd
 import type { Capture, Repository } from '../worktrees/worktree.ts'
 import { type CleanUpdates, createCleanUpdates } from './clean-updates.ts'
 import { markTold, type OwnerWords, unheardWords, wordsToGoOn } from './owner-words.ts'
-import type { PromptInput, RunTaskDeps, Workplace } from './run-task.ts'
+import type { PromptInput, RunTaskDeps, Workplace } from './run-deps.ts'
 
 /** Turns of one run: the prompt, and as many of the owner's later words. */
 const TURNS_MAX = 20

@@ -9,7 +9,7 @@ import type { DependencyCache } from '../worktrees/dependency-cache.ts'
 import { allotPorts, PORTS_PER_WORKTREE } from '../worktrees/ports.ts'
 import { readRecipe } from '../worktrees/read-recipe.ts'
 import type { Repository } from '../worktrees/worktree.ts'
-import type { Workplace } from './run-task.ts'
+import type { Workplace } from './run-deps.ts'
 
 export interface WorkplaceDeps {
   world: World

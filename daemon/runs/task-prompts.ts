@@ -1,6 +1,6 @@
 import { taskLabel } from '../../core/task.ts'
 import type { Prompts } from '../prompts/prompts.ts'
-import type { PromptInput, RunTaskDeps } from './run-task.ts'
+import type { PromptInput, RunTaskDeps } from './run-deps.ts'
 
 /** What an agent is told at the start of a run, by what the run is for. */
 export function createTaskPrompts({ prompts }: { prompts: Prompts }): RunTaskDeps['prompts'] {

@@ -3,9 +3,16 @@ import { dirname, join, resolve } from 'node:path'
 import { isFault } from '../../core/fault.ts'
 import { CHANGES_ARGS, readChanges } from './file-changes.ts'
 import { type Git, parts, stderrOf, TRANSFER_TIMEOUT_MS } from './git.ts'
-import type { Checkout } from './local-owner.ts'
 import type { LandOrder } from './owner.ts'
 import type { LandOutcome } from './worktree.ts'
+
+export interface Checkout {
+  /** The top of the work tree, or the repository itself where it is bare. */
+  top: string
+  /** Where objects and refs are; the same for all worktrees. */
+  commonDir: string
+  bare: boolean
+}
 
 /**
  * Brings a commit to a branch of a repository on this machine.

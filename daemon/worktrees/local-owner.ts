@@ -2,17 +2,9 @@ import { realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Fault, isFault, nearest } from '../../core/fault.ts'
 import type { Git } from './git.ts'
-import { landLocally } from './land-local.ts'
+import { type Checkout, landLocally } from './land-local.ts'
 import type { Owner } from './owner.ts'
 import { identityIn, readExcludes, readOwnerConfig } from './owner-config.ts'
-
-export interface Checkout {
-  /** The top of the work tree, or the repository itself where it is bare. */
-  top: string
-  /** Where objects and refs are; the same for all worktrees. */
-  commonDir: string
-  bare: boolean
-}
 
 /** Finds the repository that `path` lies in. Throws repository_not_found with what to do about it. */
 export async function findCheckout(git: Git, path: string): Promise<Checkout> {
