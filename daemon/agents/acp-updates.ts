@@ -15,6 +15,8 @@ export type ToolUpdate = Extract<AgentUpdate, { kind: 'tool' }>
 interface ToolCall extends ToolUpdate {
   toolKind: string | null
   rawInput: unknown
+  /** The MCP server it belongs to, where the program itself says so. */
+  server: string | null
 }
 
 export interface Reading {
@@ -66,6 +68,7 @@ export function createUpdateReader(worktree: string): UpdateReader {
       command: commandOf(rawInput) ?? before?.command ?? null,
       toolKind: text(update['kind']) ?? before?.toolKind ?? null,
       rawInput,
+      server: serverOf(update) ?? before?.server ?? null,
     }
     calls.delete(id)
     calls.set(id, call)
@@ -90,7 +93,7 @@ export function createUpdateReader(worktree: string): UpdateReader {
         case 'tool_call_update': {
           const call = readTool(update, update['sessionUpdate'] === 'tool_call' ? 'pending' : 'running')
           if (!call) return { progress: false }
-          const { toolKind: _kind, rawInput: _input, ...shown } = call
+          const { toolKind: _kind, rawInput: _input, server: _server, ...shown } = call
           return { progress: true, update: shown }
         }
         case 'plan': {
@@ -140,6 +143,7 @@ export function createUpdateReader(worktree: string): UpdateReader {
         paths: call.paths,
         command: call.command,
         rawInput: call.rawInput ?? null,
+        ...(call.server === null ? {} : { server: call.server }),
         options,
       }
     },
@@ -154,6 +158,7 @@ const PERMISSION_KINDS = ['read', 'edit', 'delete', 'move', 'search', 'execute',
 
 /** MCP has no kind of its own in ACP: its tools are known by how agents name them. */
 function permissionKind(call: ToolCall): PermissionRequest['kind'] {
+  if (call.server !== null) return 'mcp'
   const known = PERMISSION_KINDS.find((kind) => kind === call.toolKind)
   if (known) return known
   if (/^mcp[_.:]|__|\bmcp\b/i.test(call.title) || 'server' in record(call.rawInput)) return 'mcp'
@@ -163,6 +168,17 @@ function permissionKind(call: ToolCall): PermissionRequest['kind'] {
   if (call.paths.length === 0) return 'other'
   if (WRITING_KEYS.some((key) => key in input)) return 'edit'
   return /^(read|view|open|cat|list|tree|ls)\b/i.test(call.title) ? 'read' : 'other'
+}
+
+/**
+ * goose and Qwen name a tool only in annotations of their own: titles are a model's words there. What goose calls
+ * `developer` are its own files and shell.
+ */
+function serverOf(update: Json): string | undefined {
+  const meta = record(update['_meta'])
+  if (meta['provenance'] === 'mcp') return text(meta['serverId'])
+  const { extensionName } = record(record(meta['goose'])['toolCall'])
+  return extensionName === 'developer' ? undefined : text(extensionName)
 }
 
 const WRITING_KEYS = [

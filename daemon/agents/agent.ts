@@ -94,6 +94,8 @@ export interface PermissionRequest {
   command: string | null
   /** As the agent sent them, for the record and the fingerprint. */
   rawInput: unknown
+  /** The MCP server whose tool it is, where the program itself names it. */
+  server?: string
   options: { id: string; kind: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always'; label: string }[]
 }
 

@@ -208,11 +208,17 @@ function touchesGit(path: string, worktree: string): boolean {
   return relative(worktree, resolve(path)).split('/').includes('.git')
 }
 
+/** Claude, Codex and goose; Gemini. */
+const TITLES = [/^(?:mcp__)?([\w-]+?)(?:__|: |[.:/])[\w-]+/, /^[\w-]+ \(([\w-]+) MCP Server\)/]
+
+/** What the program says counts. Else title and input have to agree, as a model may have had its words in one of them. */
 function mcpServerOf(request: PermissionRequest): string | undefined {
+  if (request.server !== undefined) return request.server
   const input = request.rawInput as { server?: unknown; server_name?: unknown } | null
-  const named = typeof input === 'object' && input !== null ? (input.server ?? input.server_name) : undefined
-  if (typeof named === 'string') return named
-  return /^(?:mcp__)?([\w-]+?)(?:__|[.:/])[\w-]+/.exec(request.title)?.[1]
+  const inInput = typeof input === 'object' && input !== null ? (input.server ?? input.server_name) : undefined
+  const inTitle = TITLES.map((pattern) => pattern.exec(request.title)?.[1]).find((name) => name !== undefined)
+  const named = new Set([inInput, inTitle].filter((name) => typeof name === 'string'))
+  return named.size === 1 ? [...named][0] : undefined
 }
 
 /**

@@ -13,13 +13,15 @@ const API: Record<ModelAccess['api'], { name: string; url(baseUrl: string): stri
 }
 const PROVIDER = 'claw'
 const KEY_VARIABLE = 'CLAW_MODEL_KEY'
-const WRAPPER = '.claw/pi'
+/** In the folder that comes first on a run's PATH (see daemon/mcp/run-servers.ts). */
+const WRAPPER = '.claw/bin/pi'
 
 /**
  * pi through pi-acp: both come with Claw, so there is an agent without installing one.
  *
  * pi-acp looks for `pi` on the PATH and runs it with whatever `node` is there; a wrapper in the
- * private HOME names both, so that the owner's PATH stays as it is for the work itself. pi has no
+ * private HOME names both, so that the owner's PATH stays as it is for the work itself. It keeps its version to
+ * itself: pi-acp would look for a newer one at npm's registry, and the owner would be asked whether it may. pi has no
  * approvals of its own: it relies on the sandbox.
  */
 export function createPiProfile(programs: Pick<Programs, 'find' | 'node'>): AgentProfile {
@@ -49,7 +51,9 @@ export function createPiProfile(programs: Pick<Programs, 'find' | 'node'>): Agen
       return {
         '.pi/agent/settings.json': JSON.stringify(settings, null, 2),
         ...(models ? { '.pi/agent/models.json': JSON.stringify(models, null, 2) } : {}),
-        ...(pi ? { [WRAPPER]: `#!/bin/sh\nexec ${pi.argv.map(quote).join(' ')} "$@"\n` } : {}),
+        ...(pi
+          ? { [WRAPPER]: `#!/bin/sh\n[ "$1" = --version ] && exit 0\nexec ${pi.argv.map(quote).join(' ')} "$@"\n` }
+          : {}),
       }
     },
     env: ({ home, model }) => ({

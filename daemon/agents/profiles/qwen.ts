@@ -14,6 +14,8 @@ export const qwenProfile: AgentProfile = {
       {
         security: { auth: { selectedType: model ? 'openai' : 'qwen-oauth' }, folderTrust: { enabled: false } },
         privacy: { usageStatisticsEnabled: false },
+        // Tools given over MCP are put before the model at once, not behind a search.
+        tools: { toolSearch: { enabled: false } },
         general: { disableAutoUpdate: true, disableUpdateNag: true },
       },
       null,
@@ -22,6 +24,8 @@ export const qwenProfile: AgentProfile = {
   }),
   env: ({ model }) => ({
     NO_BROWSER: 'true',
+    // Its first question waits until the tools given over MCP are known.
+    QWEN_CODE_LEGACY_MCP_BLOCKING: '1',
     ...(model
       ? {
           OPENAI_API_KEY: model.key,

@@ -97,6 +97,22 @@ test('a question about a call nobody announced has a title all the same', () => 
   expect(readPermission({ toolCall: {} })).toBeUndefined()
 })
 
+test('goose and Qwen name the server of a tool beside the call, and goose’s own files and shell are none', () => {
+  const { read, readPermission } = createUpdateReader('/w')
+  const announce = (toolCallId: string, extensionName: string) =>
+    read({ sessionUpdate: 'tool_call', toolCallId, title: 'x', _meta: { goose: { toolCall: { extensionName } } } })
+  const asked = (toolCallId: string, rawInput: object) =>
+    readPermission({ toolCall: { toolCallId, kind: 'other', title: 'Aside', rawInput }, options: [] })
+  announce('a', 'claw')
+  expect(asked('a', { path: 'x', command: 'y' })).toMatchObject({ kind: 'mcp', server: 'claw' })
+  const _meta = { toolName: 'mcp__docs__read', provenance: 'mcp', serverId: 'docs' }
+  read({ sessionUpdate: 'tool_call', toolCallId: 'q', title: 'read (docs MCP Server)', kind: 'read', _meta })
+  expect(asked('q', { path: 'x' })).toMatchObject({ kind: 'mcp', server: 'docs' })
+  announce('b', 'developer')
+  expect(asked('b', { command: 'rm -rf /' })).toMatchObject({ kind: 'execute', command: 'rm -rf /' })
+  expect(asked('b', { command: 'rm -rf /' })).not.toHaveProperty('server')
+})
+
 test('words of every shape are read, and overlong ones cut', () => {
   expect(read({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: 'a' } }).update).toEqual({
     kind: 'text',

@@ -117,7 +117,14 @@ test("tools of Claw's own server decide for themselves; others, the network and 
   expect(decide({ kind: 'mcp', title: 'mcp__claw__recall' })).toBe('allow')
   expect(decide({ kind: 'mcp', rawInput: { server: 'claw', tool: 'recall' } })).toBe('allow')
   expect(decide({ kind: 'mcp', title: 'mcp__clawful__recall' })).toBe('ask')
-  expect(decide({ kind: 'mcp', title: 'mcp__claw__recall', rawInput: { server: 'other' } })).toBe('ask')
+  expect(decide({ kind: 'mcp', title: '{"query":"x"}', server: 'claw' })).toBe('allow')
+  expect(decide({ kind: 'mcp', title: 'recall (claw MCP Server)' })).toBe('allow')
+  for (const disagreeing of [
+    { title: 'mcp__claw__recall', rawInput: { server: 'other' } },
+    { title: 'mcp__other__recall', rawInput: { server: 'claw' } },
+    { title: 'claw: recall', server: 'other' },
+  ])
+    expect(decide({ kind: 'mcp', ...disagreeing })).toBe('ask')
   expect(decide({ kind: 'fetch' })).toBe('ask')
   expect(decide({ kind: 'other' })).toBe('ask')
 })
