@@ -1,3 +1,4 @@
+import { type Fault, isFault } from '../../core/fault.ts'
 import type { Goal } from '../../core/goal.ts'
 import { newId } from '../../core/id.ts'
 import type { PlanDraft } from '../../core/plan.ts'
@@ -67,7 +68,7 @@ export function createProveRun(deps: ProveDeps) {
   const { store, queue, world } = deps
   const proveAct = createProveAct(deps)
 
-  return async function proveRun(runId: RunId, signal: AbortSignal): Promise<void> {
+  return async function proveRun(runId: RunId, signal: AbortSignal, tries = 0): Promise<void> {
     const run = await getRun(store.db, runId)
     const task = await getTask(store.db, run.taskId)
     const goal = await getGoal(store.db, run.goalId)
@@ -75,7 +76,7 @@ export function createProveRun(deps: ProveDeps) {
     if (task.state !== 'proving' || run.commit === null || task.commit !== run.commit) return
     const draft = (await getPlan(store.db, task.planId)).draft
     if (!draft || task.baseCommit === null) throw new Error(`task ${task.id} is proving without a plan or a base`)
-    const proof = (await findProof(run)) ?? (await makeProof({ run, task, goal, draft }, signal))
+    const proof = (await findProof(run)) ?? (await makeProof({ run, task, goal, draft, tries }, signal))
     await conclude(proof, { run, task, goal })
   }
 
@@ -86,7 +87,7 @@ export function createProveRun(deps: ProveDeps) {
   }
 
   async function makeProof(
-    { run, task, goal, draft }: { run: Run; task: Task; goal: Goal; draft: PlanDraft },
+    { run, task, goal, draft, tries }: { run: Run; task: Task; goal: Goal; draft: PlanDraft; tries: number },
     signal: AbortSignal,
   ): Promise<Proof> {
     const label = taskLabel(goal.number, task.number)
@@ -109,7 +110,12 @@ export function createProveRun(deps: ProveDeps) {
     const passed = verified.passed && verified.results.length > 0 && found.every((finding) => finding.level !== 'stop')
     // A reviewer costs money: only what the checks let through is read.
     const review = passed
-      ? await deps.review({ task, goal, contract, diff, results: verified.results, guards: found }, signal)
+      ? await deps
+          .review({ task, goal, contract, diff, results: verified.results, guards: found }, signal)
+          .catch((error: unknown) => {
+            if (signal.aborted || !isFault(error)) throw error
+            return unreviewed(error, tries)
+          })
       : null
     const proof: Proof = {
       id: newId('proof', world.clock.now()),
@@ -199,13 +205,16 @@ export function createProveRun(deps: ProveDeps) {
           .map((finding) => `- Reviewer: ${finding.path ? `\`${finding.path}\`: ` : ''}${finding.detail}`),
       ]
       if (questions.length > 0) {
+        const isGuarded = proof.guards.some((finding) => finding.level === 'ask')
         await moveTask(tx, now, task.id, 'blocked', { reason: 'waits for your word on what it changed' })
         await openAsk(tx, now, {
-          kind: proof.guards.some((finding) => finding.level === 'ask') ? 'guard' : 'review',
+          kind: isGuarded ? 'guard' : 'review',
           goalId: goal.id,
           taskId: task.id,
           runId: run.id,
-          question: `Task ${label} passes its checks, but changed more than was agreed. Accept it?`,
+          question: isGuarded
+            ? `Task ${label} passes its checks, but changed more than was agreed. Accept it?`
+            : `Task ${label} passes its checks, and its reviewer leaves the rest to you. Accept it?`,
           detail: questions.join('\n'),
           choices: [
             { id: 'accept', label: 'Accept it' },
@@ -227,4 +236,18 @@ export function createProveRun(deps: ProveDeps) {
       await send(queue, tx, 'land', goal.id)
     })
   }
+}
+
+/** How often a review is tried again where that may help. */
+const REVIEW_TRIES_MAX = 3
+
+/**
+ * A reviewer that cannot review, or answers with something that is no review, is no reason to lose the work and
+ * none to wave it through: the owner decides. A limit passes by itself and is waited for.
+ */
+function unreviewed(fault: Fault, tries: number): Review {
+  const isNonsense = fault.code === 'brain_answer_invalid'
+  if (fault.code === 'provider_limited' || (fault.mayRetry && !isNonsense && tries < REVIEW_TRIES_MAX)) throw fault
+  const detail = `Nobody has read this change: ${fault.message}. ${fault.hint ?? ''}`.trim()
+  return { reviewer: 'nobody', summary: detail, findings: [{ class: 'ask', path: null, detail }] }
 }

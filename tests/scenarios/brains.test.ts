@@ -152,3 +152,48 @@ test('with a reviewer, its wishes go back once and its questions to the owner', 
   expect(view.goal.state).toBe('met')
   expect(fileAt(repository, 'main', 'a.txt')).toBe('good good\n')
 })
+
+const reviewing = (brain: { options: { config?: object } }) => ({
+  brain: { ...(brain.options.config as { brain: object }).brain, review: true },
+})
+
+test.each([
+  ['answers nonsense', { garbage: true }, 2, /answered 2 times with something that does not fit/],
+  ['does not exist', { error: { status: 404, body: { error: { message: 'no such model' } } } }, 1, /no such model/],
+] as const)(
+  'a reviewer that %s loses no work and waves none through: the owner decides',
+  async (_, answer, times, why) => {
+    const brain = await aBrain(answer)
+    const room = await openRoom({ ...brain.options, config: reviewing(brain) })
+    const repository = makeRepository(FILES)
+    await room.add(GOOD, repository)
+    const asked = await room.settled()
+    expect(asked.goal).toMatchObject({ state: 'open', quarantine: null })
+    expect(asked.asks).toMatchObject([
+      {
+        kind: 'review',
+        question: 'Task 1.1 passes its checks, and its reviewer leaves the rest to you. Accept it?',
+        detail: expect.stringMatching(/Nobody has read this change: /),
+      },
+    ])
+    expect(asked.asks[0]!.detail).toMatch(why)
+    expect(brain.server.requests).toHaveLength(times)
+    expect(fileAt(repository, 'main', 'a.txt')).toBeUndefined()
+    expect(asked.proofs.filter(({ kind }) => kind === 'task')).toMatchObject([
+      { passed: true, review: { reviewer: 'nobody' } },
+    ])
+    await room.answer('review', 'accept')
+    expect((await room.settled()).goal.state, room.picture()).toBe('met')
+    expect(fileAt(repository, 'main', 'a.txt')).toBe('good\n')
+  },
+)
+
+test('a reviewer that cannot be reached is asked again a few times, then the owner is', async () => {
+  const clock = createSkippingClock()
+  const brain = await aBrain({ error: { status: 503, body: { error: { message: 'down for today' } } } })
+  const room = await openRoom({ ...brain.options, config: reviewing(brain), clock })
+  await room.add(GOOD, makeRepository(FILES))
+  const asked = await overWaits(room, clock)
+  expect(asked.goal).toMatchObject({ state: 'open', quarantine: null })
+  expect(asked.asks).toMatchObject([{ kind: 'review', detail: expect.stringContaining('Nobody has read') }])
+})

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { daemonArguments } from '../../cli/daemon-program.ts'
 import { findDaemonFile } from '../../config/daemon-file.ts'
 import { type Paths, pathsIn } from '../../config/paths.ts'
 import type { Ask } from '../../core/ask.ts'
@@ -25,7 +26,6 @@ import { makeRepository } from '../fakes/repositories.ts'
 import { type Script, script, scriptedAgentFile } from '../fakes/scripted-agent.ts'
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url))
-const MAIN = join(PROJECT, 'daemon/main.ts')
 const KILL_AT = join(PROJECT, 'tests/fakes/kill-at.ts')
 /** No step of these small goals takes a second; a daemon that needs this long hangs. */
 export const STEP_MS_MAX = 60_000
@@ -121,7 +121,7 @@ export function createScene(options: SceneOptions = {}): Scene {
 
   function start({ killAt, momentsFile, under = [] }: LifeOptions = {}): Life {
     const preload = killAt === undefined ? [] : ['--import', KILL_AT]
-    const [program = '', ...args] = [...under, process.execPath, ...preload, MAIN]
+    const [program = '', ...args] = [...under, process.execPath, ...preload, ...daemonArguments()]
     const child = spawn(program, args, {
       cwd: dir,
       env: {
