@@ -131,7 +131,9 @@ describe.each(Object.entries(AGENTS))('%s', (agent, { program, provider, shell }
     const first = server.requests.find(({ request }) => request && isWork(request))
     const offered = first?.request?.tools.map(({ name }) => name) ?? []
     const claws = RUN_TOOLS.map(({ name }) => offered.some((tool) => tool.endsWith(name)))
-    if (!shell) expect(claws).toEqual(RUN_TOOLS.map(() => true))
+    // Who has no tools is told of the command.
+    if (shell) expect(lastUserText(first!.request!)).toContain('claw-run --help')
+    else expect(claws).toEqual(RUN_TOOLS.map(() => true))
   })
 })
 
