@@ -40,7 +40,7 @@ export function daemonCommands(program: Command, leaf: Leaf, run: Run): void {
       .option('-f, --follow', 'Go on printing what comes.')
       .option('--goal <goal>', 'Only what is about this goal, its tasks and runs.')
       .option('--task <task>', 'Only what is about this task (12.3) and its runs.')
-      .option('--run <run>', 'Only what is about this run.')
+      .option('--run <run>', 'Only what is about this run: its id, or task and attempt, such as 12.3.1.')
       .addOption(choices('--level <level>', 'Only lines of this level and above.', ['debug', 'info', 'warn', 'error']))
       .action((options: Json & import('./commands/logs.ts').LogsOptions) =>
         run(options, async (surface) => (await import('./commands/logs.ts')).logs(surface, options)),

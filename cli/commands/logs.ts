@@ -81,37 +81,78 @@ export function createFilter(options: Omit<LogsOptions, 'lines'>, databaseFile: 
   }
 }
 
-/** Everything whose lines are wanted. Throws where there is no such thing. */
-function findIds({ goal, task, run }: Omit<LogsOptions, 'lines'>, databaseFile: string): Set<string> {
-  const ids = new Set<string>()
-  if (run !== undefined) ids.add(run)
-  if (goal === undefined && task === undefined) return ids
+/** Everything whose lines are wanted, by the narrowest of the wishes; the others must hold it. Throws where there is no such thing. */
+function findIds(wish: Omit<LogsOptions, 'lines'>, databaseFile: string): Set<string> {
   if (!existsSync(databaseFile)) throw new Fault('input_invalid', 'There are no goals yet')
   const database = new DatabaseSync(databaseFile, { readOnly: true, timeout: 5_000 })
   try {
     const list = (sql: string, ...values: (string | number)[]) =>
-      (database.prepare(sql).all(...values) as { id: string }[]).map((row) => row.id)
-    const [ofGoal, ofTask] = (task ?? '').split('.').map(Number)
-    const goals =
-      goal === undefined ? [] : list('select id from goal where id = ? or number = ?', goal, Number(goal) || -1)
-    const tasks =
-      task === undefined
-        ? goals.flatMap((id) => list('select id from task where goalId = ?', id))
-        : list(
-            'select t.id from task t join goal g on g.id = t.goalId where t.id = ? or (g.number = ? and t.number = ?)',
-            task,
-            ofGoal || -1,
-            ofTask || -1,
-          )
-    if (goal !== undefined && goals.length === 0) throw new Fault('goal_not_found', `There is no goal ${goal}`)
-    if (task !== undefined && tasks.length === 0) throw new Fault('task_not_found', `There is no task ${task}`)
-    const runs = tasks.flatMap((id) => list('select id from run where taskId = ?', id))
-    for (const id of task === undefined ? [...goals, ...tasks, ...runs] : [...tasks, ...runs]) ids.add(id)
-    return ids
+      database.prepare(sql).all(...values) as unknown as Place[]
+    const goals = wish.goal === undefined ? undefined : findGoals(list, wish.goal)
+    const tasks = wish.task === undefined ? undefined : findTasks(list, wish.task)
+    const runs = wish.run === undefined ? undefined : findRuns(list, wish.run)
+    const narrowest = runs ?? tasks ?? goals!
+    const isWithin = (one: Place) =>
+      (goals?.some(({ goalId }) => goalId === one.goalId) ?? true) &&
+      (tasks?.some(({ taskId }) => taskId === one.taskId) ?? true)
+    const found = narrowest.filter(isWithin)
+    if (found.length === 0) {
+      const wished = [wish.goal && `goal ${wish.goal}`, wish.task && `task ${wish.task}`, wish.run && `run ${wish.run}`]
+      throw new Fault('input_invalid', `${wished.filter(Boolean).join(' and ')}: one does not belong to the other`)
+    }
+    return new Set(found.flatMap(({ id }) => (runs ? [id] : tasks ? ofTask(list, id) : ofGoal(list, id))))
   } finally {
     database.close()
   }
 }
+
+/** A goal, task or run with what it belongs to. */
+interface Place {
+  id: string
+  goalId: string
+  taskId: string | null
+}
+type List = (sql: string, ...values: (string | number)[]) => Place[]
+
+/** `12.3.1` → 12, 3, 1. What is no number matches no row. */
+const numbersOf = (text: string) => text.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : -1))
+
+function findGoals(list: List, goal: string): Place[] {
+  const [number = -1] = numbersOf(goal.replace(/^#/, ''))
+  const found = list('select id, id as goalId, null as taskId from goal where id = ? or number = ?', goal, number)
+  if (found.length === 0) throw new Fault('goal_not_found', `There is no goal ${goal}`)
+  return found
+}
+
+function findTasks(list: List, task: string): Place[] {
+  const [goal = -1, number = -1] = numbersOf(task)
+  const sql = `select t.id, t.goalId, t.id as taskId from task t join goal g on g.id = t.goalId
+    where t.id = ? or (g.number = ? and t.number = ?)`
+  const found = list(sql, task, goal, number)
+  if (found.length === 0) throw new Fault('task_not_found', `There is no task ${task}`)
+  return found
+}
+
+function findRuns(list: List, run: string): Place[] {
+  const [goal = -1, task = -1, attempt = -1] = numbersOf(run)
+  const sql = `select r.id, t.goalId, t.id as taskId from run r join task t on t.id = r.taskId join goal g on g.id = t.goalId
+    where r.id = ? or (g.number = ? and t.number = ? and r.attempt = ?)`
+  const found = list(sql, run, goal, task, attempt)
+  if (found.length > 0) return found
+  throw new Fault('run_not_found', `There is no run ${run}`, {
+    hint: 'A run is named by its id (run_…), or by its task and its attempt: 12.3.1',
+  })
+}
+
+const ofTask = (list: List, id: string): string[] => [
+  id,
+  ...list('select id from run where taskId = ?', id).map((run) => run.id),
+]
+
+const ofGoal = (list: List, id: string): string[] => [
+  id,
+  ...list('select id from task where goalId = ?', id).flatMap((task) => ofTask(list, task.id)),
+]
 
 function isFiltered({ goal, task, run, level }: Omit<LogsOptions, 'lines'>): boolean {
   return [goal, task, run, level].some((wish) => wish !== undefined)

@@ -40,7 +40,11 @@ beforeAll(async () => {
   }
   fill('goal', { id: 'goal_a', number: 12 })
   fill('task', { id: 'task_a', goalId: 'goal_a', number: 3 })
-  fill('run', { id: 'run_a', taskId: 'task_a', goalId: 'goal_a' })
+  fill('run', { id: 'run_a', taskId: 'task_a', goalId: 'goal_a', attempt: 1 })
+  fill('run', { id: 'run_c', taskId: 'task_a', goalId: 'goal_a', attempt: 2 })
+  fill('goal', { id: 'goal_b', number: 13 })
+  fill('task', { id: 'task_b', goalId: 'goal_b', number: 1 })
+  fill('run', { id: 'run_b', taskId: 'task_b', goalId: 'goal_b', attempt: 1 })
   database.close()
   // The older half was put aside.
   writeFileSync(`${file}.1`, line('planned', { job: 'plan', key: 'goal_a' }) + line('elsewhere', { goalId: 'goal_b' }))
@@ -62,6 +66,8 @@ test.each<[string, string[], string[]]>([
   ],
   ['a task and its runs', ['--task', '12.3'], ['run started', 'task late']],
   ['a run', ['--run', 'run_b'], ['other run']],
+  ['a run by its task and attempt', ['--run', '12.3.1'], ['run started']],
+  ['a run within its goal', ['--goal', '#12', '--task', '12.3', '--run', 'run_a'], ['run started']],
   ['a level and above', ['--level', 'warn', '-n', '1'], ['said key-0123456789 aloud']],
   ['both', ['--goal', 'goal_a', '--level', 'warn'], ['task late']],
   [
@@ -75,11 +81,24 @@ test.each<[string, string[], string[]]>([
   expect(messages(stdout)).toEqual(expected)
 })
 
-test('a goal that does not exist is said; a secret of the environment does not get out', async () => {
-  expect(await claw(['logs', '--goal', '99'], { home })).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('no goal 99'),
-  })
+test.each([
+  ['goal', ['--goal', '99'], 'There is no goal 99'],
+  ['goal named by a word', ['--goal', 'x'], 'There is no goal x'],
+  ['task', ['--task', '12.4'], 'There is no task 12.4'],
+  ['run', ['--run', 'run_z'], 'There is no run run_z'],
+  ['run of that attempt', ['--run', '12.3.9'], 'There is no run 12.3.9'],
+  ['run in that goal', ['--goal', '12', '--run', 'run_b'], 'goal 12 and run run_b: one does not belong to the other'],
+])('a %s that there is not is said, and nothing is shown', async (_, options, words) => {
+  const said = await claw(['logs', ...options], { home })
+  expect(said).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(words) })
+})
+
+test('a run that said nothing yet is told apart from one that there is not', async () => {
+  const said = await claw(['logs', '--run', '12.3.2'], { home })
+  expect(said).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('Nothing in the log fits') })
+})
+
+test('a secret of the environment does not get out', async () => {
   const { stdout } = await claw(['logs', '-n', '1'], { home, env: { ANTHROPIC_API_KEY: 'key-0123456789' } })
   expect(stdout).toContain('said [secret] aloud')
 })
@@ -100,4 +119,24 @@ test('following goes on through a file that is put aside, and loses nothing', as
     },
   })
   expect(messages(stdout).slice(1)).toEqual(['last of the old', 'first of the new'])
+})
+
+test('following one goal shows what is said of it from now on, and nothing else', async () => {
+  let step = 0
+  const { stdout } = await claw(['logs', '-n', '1', '-f', '--goal', '12', '--level', 'warn', '--json'], {
+    home,
+    onOutput(said) {
+      if (step === 0 && said.includes('task late')) {
+        step = 1
+        appendFileSync(
+          file,
+          line('of another', { goalId: 'goal_b' }, 'warn') +
+            line('too small', { runId: 'run_a' }) +
+            line('of ours', { runId: 'run_c' }, 'error'),
+        )
+      }
+      return said.includes('of ours') ? 'SIGINT' : undefined
+    },
+  })
+  expect(messages(stdout)).toEqual(['task late', 'of ours'])
 })
