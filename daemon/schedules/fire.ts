@@ -33,7 +33,7 @@ import type { Store } from '../store/store.ts'
 import type { Tx } from '../store/tables.ts'
 import type { CheckCondition } from './condition.ts'
 import { decideFiring, type FiringStep, WAITING_MAX } from './decide-firing.ts'
-import { wallClock } from './show-moment.ts'
+import { type WallClock, wallClockOf } from './show-moment.ts'
 import { type Facts, fillTemplate } from './template.ts'
 import { fireJob } from './ticker.ts'
 
@@ -58,6 +58,7 @@ export interface FireDeps {
 export function createFire(deps: FireDeps) {
   const { store, queue, world, goals } = deps
   const now = () => world.clock.now()
+  const clocks = new Map<string, (at: number) => WallClock>()
 
   return async function fire(id: ScheduleId, signal: AbortSignal, tries = 0): Promise<void> {
     for (let steps = 0; steps < STEPS_MAX; steps++) {
@@ -70,9 +71,13 @@ export function createFire(deps: FireDeps) {
       const step = decideFiring({ schedule, open, goals: openGoals })
       if (!step) return
       signal.throwIfAborted()
-      if (step.do === 'wait') await settleAs('waiting', schedule, step.firing, step.reason)
-      else if (step.do === 'skip') await settleAs('skipped', schedule, step.firing, step.reason)
-      else await makeGoal(schedule, step, signal, steps === 0 ? tries : 0)
+      const isLast =
+        step.do === 'wait'
+          ? await settleAs('waiting', schedule, step.firing, step.reason)
+          : step.do === 'skip'
+            ? await settleAs('skipped', schedule, step.firing, step.reason)
+            : await makeGoal(schedule, step, signal, steps === 0 ? tries : 0)
+      if (isLast) return
       // The store answers without ever waiting, so a long backlog would keep timers and requests from their turn.
       await new Promise<void>((resolve) => setImmediate(resolve))
     }
@@ -84,7 +89,7 @@ export function createFire(deps: FireDeps) {
     { firing, ends, isAsked }: Extract<FiringStep, { do: 'fire' }>,
     signal: AbortSignal,
     tries: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       if (schedule.condition !== null && !isAsked) {
         const verdict = await deps.check({ schedule, condition: schedule.condition, firing }, signal)
@@ -98,15 +103,28 @@ export function createFire(deps: FireDeps) {
         source: { surface: schedule.when.kind === 'hook' ? 'webhook' : 'schedule', from: schedule.id },
         idempotencyKey: firing.id,
       })
-      await store.transaction((tx) => settleFired(tx, schedule.id, firing, goal))
+      return await store.transaction(async (tx) => {
+        await settleFired(tx, schedule.id, firing, goal)
+        return isDone(tx, schedule)
+      })
     } catch (error) {
       if (signal.aborted) throw error
       const isFinal = isFault(error) && !error.mayRetry
       if (!isFinal && tries + 1 < TRIES_MAX) throw error
       if (!isFault(error))
         world.log.error({ err: error, scheduleId: schedule.id, firingId: firing.id }, 'firing failed')
-      await settleAs('failed', schedule, firing, error instanceof Error ? error.message : String(error))
+      return await settleAs('failed', schedule, firing, error instanceof Error ? error.message : String(error))
     }
+  }
+
+  /**
+   * Nothing is left of the schedule: its job ends in the transaction that settled the last firing, which spares
+   * the disk a write of its own. Whoever calls returns at once; what is due from now on comes with a new job.
+   */
+  async function isDone(tx: Tx, schedule: Schedule): Promise<boolean> {
+    if ((await listOpenFirings(tx, schedule.id, 1)).length > 0) return false
+    await queue.cancel(tx, fireJob(schedule), schedule.id)
+    return true
   }
 
   /** It may have ended since we looked, or have been ended by us before a crash. */
@@ -146,19 +164,23 @@ export function createFire(deps: FireDeps) {
     schedule: Schedule,
     firing: Firing,
     reason: string,
-  ): Promise<void> {
-    await store.transaction(async (tx) => {
+  ): Promise<boolean> {
+    return store.transaction(async (tx) => {
       await moveFiring(tx, firing.id, to, to === 'waiting' ? { reason } : { reason, settledAt: now(), payload: null })
       const data = { ...named(schedule), dueAt: firing.dueAt, reason }
       const type = to === 'waiting' ? 'firing.waited' : to === 'skipped' ? 'firing.skipped' : 'firing.failed'
       await addEvent(tx, now(), { type, data })
-      if (to !== 'waiting') await pruneFirings(tx, schedule.id, FIRINGS_KEPT)
+      if (to === 'waiting') return false
+      await pruneFirings(tx, schedule.id, FIRINGS_KEPT)
+      return isDone(tx, schedule)
     })
   }
 
   async function gatherFacts(schedule: Schedule, firing: Firing): Promise<Facts> {
     const zone = schedule.when.kind === 'cron' ? schedule.when.timezone : deps.timezone
-    const { date, time } = wallClock(firing.dueAt, zone)
+    const clock = clocks.get(zone) ?? wallClockOf(zone)
+    clocks.set(zone, clock)
+    const { date, time } = clock(firing.dueAt)
     const previous = await findLastFired(store.db, schedule.id)
     const before = previous?.goalId ? await getGoal(store.db, previous.goalId) : null
     const payload = firing.payload as { event?: string; body?: unknown; paths?: string[]; goalId?: GoalId } | null

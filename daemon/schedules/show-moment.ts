@@ -1,6 +1,17 @@
+export interface WallClock {
+  date: string
+  time: string
+  weekday: string
+}
+
 /** How a moment reads on a wall clock. */
-export function wallClock(at: number, timezone: string): { date: string; time: string; weekday: string } {
-  const parts = new Intl.DateTimeFormat('en-GB', {
+export function wallClock(at: number, timezone: string): WallClock {
+  return wallClockOf(timezone)(at)
+}
+
+/** For who reads many: making it costs a hundred times what reading it does. */
+export function wallClockOf(timezone: string): (at: number) => WallClock {
+  const format = new Intl.DateTimeFormat('en-GB', {
     timeZone: timezone,
     weekday: 'short',
     year: 'numeric',
@@ -10,13 +21,16 @@ export function wallClock(at: number, timezone: string): { date: string; time: s
     minute: '2-digit',
     second: '2-digit',
     hourCycle: 'h23',
-  }).formatToParts(at)
-  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? ''
-  const seconds = part('second')
-  return {
-    date: `${part('year')}-${part('month')}-${part('day')}`,
-    time: `${part('hour')}:${part('minute')}${seconds === '00' ? '' : `:${seconds}`}`,
-    weekday: part('weekday'),
+  })
+  return (at) => {
+    const parts = format.formatToParts(at)
+    const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? ''
+    const seconds = part('second')
+    return {
+      date: `${part('year')}-${part('month')}-${part('day')}`,
+      time: `${part('hour')}:${part('minute')}${seconds === '00' ? '' : `:${seconds}`}`,
+      weekday: part('weekday'),
+    }
   }
 }
 
