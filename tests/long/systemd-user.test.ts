@@ -86,15 +86,28 @@ test.skipIf(why !== undefined)(
       return pid()
     }
 
-    const installed = JSON.parse(await claw('daemon install --json 2>~/stderr')) as { port: number; installed: string }
+    // A key for the service alone: no shell exports it, and it stands in no unit.
+    const key = join(home, 'openai.key')
+    writeFileSync(key, 'sk-of-the-service-0123456789\n', { mode: 0o600 })
+    chownSync(key, UID, UID)
+    const install = `daemon install --credential OPENAI_API_KEY=${key} --json 2>~/stderr`
+    const installed = JSON.parse(await claw(install)) as { port: number; installed: string }
     expect(installed.installed).toBe('systemd')
     const first = await pid()
     expect(await show('StatusText')).toBe(`on http://127.0.0.1:${installed.port}`)
     const status = await claw('daemon status')
     expect(status).toContain(`process ${first}`)
     expect(status).toMatch(/service +systemd, active/)
+    expect(status).toMatch(/model +\S+ \(openai/)
+    expect(await must('systemctl --user cat claw.service && systemctl --user show claw.service')).not.toContain('sk-of')
+    expect(await must(`tr '\\0' '\\n' </proc/${first}/environ`)).not.toContain('sk-of')
     // Doing it again keeps the address.
-    expect(JSON.parse(await claw('daemon install --json 2>~/stderr'))).toMatchObject({ port: installed.port })
+    expect(JSON.parse(await claw(install))).toMatchObject({ port: installed.port })
+
+    // Whoever starts a second one is told who holds the home, and with the code that nobody tries again.
+    const other = await run(`'${process.execPath}' '${LAUNCHER}' daemon run`)
+    expect(other.code, other.text).toBe(78)
+    expect(other.text).toContain(`pid ${first}`)
 
     // A crash.
     await must(`kill -9 ${first}`)
