@@ -533,6 +533,12 @@ export const Config = z.strictObject({
         .max(36_500)
         .default(180)
         .describe('Events are kept so long. Goals, proofs, landings and reports stay for good.'),
+      spendDays: z
+        .int()
+        .min(1)
+        .max(36_500)
+        .default(60)
+        .describe('Requests to models are kept one by one so long; then one row stands for those of a run. Sums stay.'),
       runDays: z
         .int()
         .min(1)

@@ -1,6 +1,7 @@
 import type { MakeBackup } from '../backup/make-backup.ts'
 import { collectFiles } from '../upkeep/collect-files.ts'
 import { compactEvents } from '../upkeep/compact-events.ts'
+import { compactSpend } from '../upkeep/compact-spend.ts'
 import { dailyBackup } from '../upkeep/daily-backup.ts'
 import { packRepositories } from '../upkeep/pack-repositories.ts'
 import { createUpkeep, type Upkeep } from '../upkeep/upkeep.ts'
@@ -24,6 +25,7 @@ export function createDailyUpkeep(
       ...(backup.daily ? [dailyBackup({ store, world, makeBackup, ...paths, keep: backup.keep })] : []),
       packRepositories({ world, git: createGit({ world, ownerEnv: host.env }), paths }),
       compactEvents({ store, world, ...retention }),
+      compactSpend({ store, world, ...retention }),
       collectFiles({
         store,
         world,

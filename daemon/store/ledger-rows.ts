@@ -5,7 +5,7 @@ import { addTokens, type CostBy, type CostRow, type CostSheet, NO_TOKENS, type T
 import type { TaskId } from '../../core/task.ts'
 import type { Db } from './tables.ts'
 
-/** The ledger's rows: one per request to a model, written before it leaves and settled after. */
+/** The ledger's rows: one per request to a model, written before it leaves and settled after; old ones are put together. */
 
 export interface NewSpend extends Tokens {
   at: number
@@ -52,6 +52,9 @@ export async function keepLostSpend(db: Db, now: number): Promise<number> {
   return Number(numUpdatedRows)
 }
 
+/** Requests without a known price; a row of none gives null. */
+const UNPRICED = sql<number>`coalesce(sum(requests * (usd is null)), 0)`
+
 export interface Sum {
   tokens: number
   usd: number
@@ -67,7 +70,7 @@ export async function sumSpend(db: Db, of: { goalId: GoalId } | { day: string } 
     .select([
       sql<number>`coalesce(sum(inputTokens + outputTokens), 0)`.as('tokens'),
       sql<number>`coalesce(sum(usd), 0.0)`.as('usd'),
-      sql<number>`count(*) - count(usd)`.as('unpriced'),
+      UNPRICED.as('unpriced'),
     ])
   if (of !== 'all') query = 'goalId' in of ? query.where('goalId', '=', of.goalId) : query.where('day', '=', of.day)
   const row = await query.executeTakeFirstOrThrow()
@@ -97,10 +100,10 @@ export async function costSheet(db: Db, { by, goalId }: { by: CostBy; goalId?: G
       sql<number>`sum(cacheWriteTokens)`.as('cacheWriteTokens'),
       sql<number>`sum(outputTokens)`.as('outputTokens'),
       sql<number>`sum(reasoningTokens)`.as('reasoningTokens'),
-      sql<number>`count(*)`.as('requests'),
+      sql<number>`sum(requests)`.as('requests'),
       sql<number | null>`sum(usd)`.as('usd'),
-      sql<number>`count(*) - count(usd)`.as('unpriced'),
-      sql<number>`sum(spend.state in ('estimated', 'reserved'))`.as('estimated'),
+      UNPRICED.as('unpriced'),
+      sql<number>`sum(requests * (spend.state in ('estimated', 'reserved')))`.as('estimated'),
     ])
     .groupBy(key)
   if (goalId) query = query.where('spend.goalId', '=', goalId)

@@ -256,6 +256,8 @@ export interface Tables {
     outputTokens: number
     reasoningTokens: number
     usd: number | null
+    /** How many requests it stands for: old ones are put together. */
+    requests: Generated<number>
   }
   person: { id: string; name: string; role: string; createdAt: number; removedAt: number | null }
   identity: { channel: string; senderId: string; personId: string; name: string; createdAt: number }
