@@ -21,8 +21,13 @@ export async function* streamEvents(
   for await (const data of readSse(response.body!)) yield JSON.parse(data) as StoredEvent
 }
 
-/** The data of each server-sent event. A piece may end anywhere, in the middle of a letter too. */
+/** The data of each server-sent event. */
 export async function* readSse(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  for await (const { data } of readFrames(body)) yield data
+}
+
+/** Each server-sent event with its name. A piece may end anywhere, in the middle of a letter too. */
+export async function* readFrames(body: ReadableStream<Uint8Array>): AsyncGenerator<{ event: string; data: string }> {
   let rest = ''
   const decoder = new TextDecoder()
   for await (const piece of body) {
@@ -30,11 +35,13 @@ export async function* readSse(body: ReadableStream<Uint8Array>): AsyncGenerator
     const frames = rest.split('\n\n')
     rest = frames.pop()!
     for (const frame of frames) {
-      const data = frame
-        .split('\n')
-        .filter((line) => line.startsWith('data:'))
-        .map((line) => line.slice(5).replace(/^ /, ''))
-      if (data.length > 0) yield data.join('\n')
+      const of = (name: string) =>
+        frame
+          .split('\n')
+          .filter((line) => line.startsWith(`${name}:`))
+          .map((line) => line.slice(name.length + 1).replace(/^ /, ''))
+      const data = of('data')
+      if (data.length > 0) yield { event: of('event')[0] ?? 'message', data: data.join('\n') }
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Command, Option } from 'commander'
 import { readVersion } from '../config/version.ts'
+import { chatCommands } from './chat-commands.ts'
 import type { CostOptions } from './commands/cost.ts'
 import type { PolicyOptions } from './commands/policy.ts'
 import { daemonCommands } from './daemon-commands.ts'
@@ -40,6 +41,7 @@ export function createProgram(run: Run): Command {
     (options: Json) => run(options, async (surface) => (await import('./commands/status.ts')).status(surface)),
   )
   scheduleCommands(program, leaf, run)
+  chatCommands(program, leaf, run)
   memoryCommands(program, leaf, run)
 
   const policy = program.command('policy').description('What agents may do without you.')

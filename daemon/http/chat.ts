@@ -38,7 +38,7 @@ export const PressBody = z.strictObject({
 })
 
 export const ChatQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(30).describe('Turns, the latest.'),
+  limit: z.coerce.number().int().min(1).max(500).default(30).describe('The latest so many messages, of both sides.'),
 })
 
 export const SaidSchema = z.object({ id: z.string() })
@@ -84,13 +84,8 @@ export function chatRoutes({ chat, closing }: ChatRouteDeps) {
       return c.json({ id: message }, 202)
     })
     .get('/', query(ChatQuery), async (c) => {
-      const turns = await listTurns(those().store.db, await those().terminalChat(), {
-        limit: c.req.valid('query').limit * 2,
-      })
-      const shown = turns.filter(({ kind }) => kind !== 'call').slice(-c.req.valid('query').limit)
-      return c.json({
-        turns: shown.map(({ id, at, kind, by, text }) => ({ id, at, who: kind as 'person' | 'claw', by, text })),
-      })
+      const { limit } = c.req.valid('query')
+      return c.json({ turns: await history(those().store, await those().terminalChat(), limit) })
     })
     .get('/stream', (c) =>
       streamSSE(c, async (stream) => {
@@ -106,29 +101,85 @@ export function chatRoutes({ chat, closing }: ChatRouteDeps) {
           (partial) => void stream.writeSSE({ event: 'partial', data: JSON.stringify(partial) }),
         )
         ended.addEventListener('abort', () => nudge.resolve(), { once: true })
+        let settledTo = await lastSettled(store, chatId)
         await stream.writeSSE({ event: 'ready', data: '{}' })
         while (!ended.aborted) {
           await nudge.promise
           nudge = Promise.withResolvers<void>()
           if (ended.aborted) return
+          const settled = await settledAfter(store, chatId, settledTo)
           for (const row of await latest(store, chatId)) {
             if (seen.get(row.id) === row.sentVersion) continue
             seen.set(row.id, row.sentVersion)
             await stream.writeSSE({ event: 'message', data: JSON.stringify(await shown(store, row)) })
+          }
+          for (const { id, eventId } of settled) {
+            settledTo = id
+            await stream.writeSSE({ event: 'settled', data: JSON.stringify({ id: eventId }) })
           }
         }
       }),
     )
 }
 
-async function latest(store: Store, chatId: string): Promise<OutRow[]> {
+/** What the person said and all that Claw said to them, asked or not, as it stands now; oldest first. */
+async function history(store: Store, chatId: string, limit: number) {
+  const said = (await listTurns(store.db, chatId, { limit: limit * 4 })).filter(({ kind }) => kind === 'person')
+  const told = await latest(store, chatId, limit)
+  return [
+    ...said.map(({ id, at, by, text }) => ({ id, at, who: 'person' as const, by, text })),
+    ...told.map(({ id, sentAt, createdAt, text, file }) => ({
+      id,
+      at: sentAt ?? createdAt,
+      who: 'claw' as const,
+      by: 'claw',
+      text: file ? `${text}\n[file ${file.name}]` : text,
+    })),
+  ]
+    .sort((a, b) => a.at - b.at || (a.who === 'person' ? -1 : 1))
+    .slice(-limit)
+}
+
+async function lastSettled(store: Store, chatId: string): Promise<number> {
+  const row = await store.db
+    .selectFrom('chat_event')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .where('chatId', '=', chatId)
+    .where('state', '!=', 'new')
+    .executeTakeFirst()
+  return Number(row?.id ?? 0)
+}
+
+/** Events that are over, once everything that they led to at once has been said. */
+async function settledAfter(store: Store, chatId: string, after: number) {
+  const events = await store.db
+    .selectFrom('chat_event')
+    .select(['id', 'eventId', 'settledAt'])
+    .where('chatId', '=', chatId)
+    .where('id', '>', after)
+    .where('state', '!=', 'new')
+    .orderBy('id')
+    .execute()
+  if (events.length === 0) return []
+  const open = await store.db
+    .selectFrom('chat_out')
+    .select((eb) => eb.fn.min('createdAt').as('at'))
+    .where('chatId', '=', chatId)
+    .where('state', 'in', ['due', 'sending'])
+    .where('notBefore', '=', 0)
+    .executeTakeFirst()
+  const openSince = open?.at == null ? Number.POSITIVE_INFINITY : Number(open.at)
+  return events.filter(({ settledAt }) => (settledAt ?? 0) < openSince)
+}
+
+async function latest(store: Store, chatId: string, limit = SHOWN_MAX): Promise<OutRow[]> {
   const rows = await store.db
     .selectFrom('chat_out')
     .selectAll()
     .where('chatId', '=', chatId)
     .where('sentVersion', '>', 0)
     .orderBy('id', 'desc')
-    .limit(SHOWN_MAX)
+    .limit(limit)
     .execute()
   return rows.reverse().map(readOut)
 }
