@@ -65,7 +65,7 @@ export function daemonCommands(program: Command, leaf: Leaf, run: Run): void {
   )
 
   leaf(program, 'backup [file]', 'Make one consistent archive of this Claw, also while it works.')
-    .option('--with-secrets', 'Take the file of secrets along.')
+    .option('--with-secrets', 'Take secrets and logins along.')
     .action((file: string | undefined, options: Json & { withSecrets?: boolean }) =>
       run(options, async (surface) => (await import('./commands/backup.ts')).backup(surface, file, options)),
     )

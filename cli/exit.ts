@@ -35,6 +35,8 @@ const USAGE = new Set([
   'agent_not_found',
   'path_unsafe',
   'note_not_found',
+  'tool_not_found',
+  'skill_not_found',
   'note_refused',
   'note_too_large',
 ])

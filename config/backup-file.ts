@@ -10,10 +10,10 @@ export const MANIFEST = 'manifest.json'
 export const DATABASE = 'state/claw.db'
 
 /** Folders of a home that a backup carries whole. */
-export const CARRIED_FOLDERS = ['notes', 'reports', 'attachments'] as const
+export const CARRIED_FOLDERS = ['notes', 'reports', 'attachments', 'skills'] as const
 
 /** What lies in the home beside them and is carried only when asked for. */
-export const SECRET_PLACES = ['secrets.json', 'secrets'] as const
+export const SECRET_PLACES = ['secrets.json', 'secrets', 'logins'] as const
 
 /** Said with every backup, so that nobody finds it out on a bad day. */
 export const LEFT_OUT =

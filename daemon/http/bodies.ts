@@ -32,7 +32,7 @@ export const RejectBody = z.strictObject({
 
 export const BackupBody = z.strictObject({
   file: z.string().min(1).max(4096).nullable().default(null).describe('Where to, absolute; null: into the home.'),
-  withSecrets: z.boolean().default(false).describe('Whether the file of secrets goes in as well.'),
+  withSecrets: z.boolean().default(false).describe('Whether secrets and logins go in as well.'),
 })
 
 export const CostQuery = z.strictObject({
