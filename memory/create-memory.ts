@@ -72,7 +72,7 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
   /** Writes come one after the other, so that two equal drafts cannot both find nothing. */
   let writing: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = writing.then(work, work)
+    const next = writing.then(sync.ready).then(work)
     writing = next.catch(() => {})
     return next
   }
@@ -174,6 +174,7 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
     selfTest: runSelfTest,
     previewImport: (from) => previewImport(importDeps, from),
     applyImport: (from, scope) => applyImport(importDeps, from, scope ?? 'global'),
+    ready: sync.ready,
     async settled() {
       await sync.settled()
       await history.settled()

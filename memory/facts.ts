@@ -122,7 +122,7 @@ const Results = z.object({
   seen: Seen,
 })
 
-export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNotes' | 'getNote'>): Facts {
+export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNotes' | 'getNote' | 'ready'>): Facts {
   /** Read, change, write of one note: never two at a time. */
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -139,6 +139,7 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
   }
 
   async function find(place: Pick<Place, 'scope' | 'subject'>): Promise<Note | undefined> {
+    await memory.ready()
     const notes = memory.listNotes({ scopes: [place.scope], subject: place.subject, attribute: ATTRIBUTE, limit: 10 })
     // What decides which commands are run is the daemon's own, or the owner's.
     const summary = notes.find(({ source }) => source.from === 'daemon' || source.from === 'owner')

@@ -61,6 +61,11 @@ export interface Memory extends AsyncDisposable {
   /** Does it. The same source twice adds nothing the second time. */
   applyImport(from: string, scope?: Scope): Promise<ImportResult>
 
+  /**
+   * Resolves when every file that was there at the opening is in the lists: a daemon that was killed may have
+   * written one and not noted it. Whoever writes has waited for it already.
+   */
+  ready(): Promise<void>
   /** Resolves when every file as it is now is searchable by words, and history is written. */
   settled(): Promise<void>
   /** Resolves when the vectors are made as well, or cannot be. */

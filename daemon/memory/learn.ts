@@ -1,6 +1,6 @@
 import { type Goal, type GoalId, isGoalEnded } from '../../core/goal.ts'
 import type { World } from '../../core/world.ts'
-import { createFacts, type Facts, scopeOf } from '../../memory/facts.ts'
+import { scopeOf } from '../../memory/facts.ts'
 import type { Memory, NoteDraft } from '../../memory/memory.ts'
 import { gatherReport } from '../reports/write-report.ts'
 import type { Store } from '../store/store.ts'
@@ -35,7 +35,8 @@ export function createLearn(deps: LearnDeps) {
     const changes = await landedChanges(facts.tasks, await deps.desk.get(goal.repositoryId))
     const learned = whatWasLearned(facts, [...new Set(changes.flatMap(({ files }) => files))])
     const memory = await deps.memory.open()
-    const count: Facts = createFacts(memory)
+    await memory.ready()
+    const count = await deps.memory.facts()
     for (const change of changes) await count.learnChange(goal.repositoryId, change)
     await count.learnChecks(goal.repositoryId, learned.checks, goal.id)
     await count.learnConventions(goal.repositoryId, learned.conventions, goal.id)

@@ -5,6 +5,7 @@ import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { Redactor } from '../../core/redact.ts'
 import type { World } from '../../core/world.ts'
+import type { Facts } from '../../memory/facts.ts'
 import type { Memory, MemorySettings, SelfTest } from '../../memory/memory.ts'
 import type { Host } from '../host.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -23,6 +24,8 @@ export interface MemoryDoor extends AsyncDisposable {
   readonly isOn: boolean
   /** @throws memory_off, memory_locked, memory_unavailable */
   open(): Promise<Memory>
+  /** What is kept by counting. One for all, so that nobody counts on what somebody else is changing. @throws as `open` */
+  facts(): Promise<Facts>
   /** For `health`, in a line: how many notes, and what they are searched by. Starts nothing. */
   words(): string
   /**
@@ -66,6 +69,7 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
   let settings: MemorySettings | undefined
   let opening: Promise<Memory> | undefined
   let opened: Memory | undefined
+  let facts: Facts | undefined
   let problem: string | undefined
   let isClosed = false
   const timers = new Set<Disposable>()
@@ -86,6 +90,8 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
     const made = await createMemory(world, settings)
     const memory = deps.redactor ? cleanNotes(made, deps.redactor) : made
     opened = memory
+    const { createFacts } = await import('../../memory/facts.ts')
+    facts = createFacts(memory)
     problem = undefined
     if (!isClosed) later(SELF_TEST_MS, selfTest)
     return memory
@@ -117,6 +123,10 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
   return {
     isOn: config.enabled,
     open,
+    async facts() {
+      await open()
+      return facts!
+    },
     async selfTest() {
       if (config.enabled) await selfTest()
     },

@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.ts'
 import type { Goal } from '../../core/goal.ts'
 import type { Task } from '../../core/task.ts'
 import type { World } from '../../core/world.ts'
-import { createFacts, scopeOf } from '../../memory/facts.ts'
+import { type Facts, scopeOf } from '../../memory/facts.ts'
 import { markRecalled } from '../../memory/guard.ts'
 import type { Memory, Profile, RecalledPassage } from '../../memory/memory.ts'
 import type { Scope } from '../../memory/note.ts'
@@ -74,7 +74,7 @@ export function createRecallForWork(deps: {
         // What did not fit into the profile forbids all the same.
         const left = await Promise.all(profile.left.map(({ id }) => memory.getNote(id)))
         const counted = await countedNotes(memory, ['global', repository])
-        const together = await changedTogether(memory, goal, files)
+        const together = await changedTogether(await deps.memory.facts(), goal, files)
         const tokensMax = deps.config.planTokensMax
         const passages = tokensMax > 0 ? await ask(memory, goal.text, { scopes, tokensMax }) : []
         const sections = [...counted, together, passagesText(passages, 'What was noted before')].filter(Boolean)
@@ -120,10 +120,10 @@ async function countedNotes(memory: Memory, scopes: readonly Scope[]): Promise<s
 }
 
 /** What changed together with the files that the goal names. */
-async function changedTogether(memory: Memory, goal: Goal, files: readonly string[]): Promise<string> {
+async function changedTogether(facts: Facts, goal: Goal, files: readonly string[]): Promise<string> {
   const named = files.filter((file) => goal.text.includes(file)).slice(0, NAMED_FILES_MAX)
   if (named.length === 0) return ''
-  const found = await createFacts(memory).changedTogether(goal.repositoryId, named)
+  const found = await facts.changedTogether(goal.repositoryId, named)
   const lines = found
     .filter(({ together }) => together > 1)
     .slice(0, TOGETHER_MAX)

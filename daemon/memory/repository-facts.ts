@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { World } from '../../core/world.ts'
-import { createFacts, type Facts } from '../../memory/facts.ts'
+import type { Facts } from '../../memory/facts.ts'
 import type { KnownSetups } from '../worktrees/mend-setup.ts'
 import type { MemoryDoor } from './open-memory.ts'
 
@@ -22,7 +22,7 @@ export function createRepositoryFacts({ memory, world }: { memory: MemoryDoor; w
   async function orElse<T>(nothing: T, work: (facts: Facts) => Promise<T>): Promise<T> {
     if (!memory.isOn) return nothing
     try {
-      return await work(createFacts(await memory.open()))
+      return await work(await memory.facts())
     } catch (err) {
       world.log.warn({ err }, 'memory said nothing of a repository')
       return nothing

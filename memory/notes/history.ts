@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
@@ -48,6 +48,7 @@ export function openHistory({ world, dir, path, author }: HistoryDeps): History 
   const pending: string[] = []
   let timer: Disposable | undefined
   let disposed = false
+  let isPrepared = false
   let work: Promise<void> = Promise.resolve()
 
   function git(...args: string[]): Promise<string> {
@@ -97,27 +98,37 @@ export function openHistory({ world, dir, path, author }: HistoryDeps): History 
     })
   }
 
-  /** A git that was killed leaves its lock; one that is at work keeps it for seconds. */
-  async function freeIndex(): Promise<void> {
-    const lock = join(dir, '.git', 'index.lock')
-    const found = await stat(lock).catch(() => undefined)
-    if (found && world.clock.now() - found.mtimeMs > STALE_MS) await rm(lock, { force: true })
+  /** A git that was killed leaves its locks; one that is at work keeps them for seconds. */
+  async function freeLocks(): Promise<void> {
+    for (const folder of ['.git', '.git/refs/heads']) {
+      const names = await readdir(join(dir, folder)).catch(() => [])
+      for (const name of names.filter((each) => each.endsWith('.lock'))) {
+        const lock = join(dir, folder, name)
+        const found = await stat(lock).catch(() => undefined)
+        if (found && world.clock.now() - found.mtimeMs > STALE_MS) await rm(lock, { force: true })
+      }
+    }
+  }
+
+  /** A repository that the owner has begun keeps its own rules. */
+  async function prepare(): Promise<void> {
+    if (!existsSync(join(dir, '.git', 'HEAD'))) await git('init', '--quiet', '--initial-branch=main')
+    const isBegun = await git('rev-parse', '--verify', '--quiet', 'HEAD').catch(() => '')
+    if (isBegun === '') await writeFile(join(dir, '.git', 'info', 'exclude'), ONLY_NOTES)
+    isPrepared = true
   }
 
   async function commit(): Promise<void> {
     const what = pending.splice(0)
     try {
-      await freeIndex()
-      if (!existsSync(join(dir, '.git', 'HEAD'))) {
-        await git('init', '--quiet', '--initial-branch=main')
-        await writeFile(join(dir, '.git', 'info', 'exclude'), ONLY_NOTES)
-      }
+      await freeLocks()
+      if (!isPrepared || !existsSync(join(dir, '.git', 'HEAD'))) await prepare()
       await git('add', '--all', '--', '.')
       if ((await git('status', '--porcelain', '--untracked-files=no', '-z')).length === 0) return
       await git('commit', '--quiet', '--message', message(what))
     } catch (error) {
       log.warn({ error: String(error) }, 'notes not committed')
-      await freeIndex()
+      await freeLocks()
       pending.unshift(...what.slice(0, PENDING_MAX))
       if (!disposed) timer ??= world.clock.after(RETRY_MS, () => void flush())
     }

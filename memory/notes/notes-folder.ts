@@ -73,6 +73,7 @@ export function createNotesFolder(dir: string): NotesFolder {
         const entries = await readdir(join(root, below), { withFileTypes: true }).catch(() => [])
         const names: string[] = []
         for (const entry of entries) {
+          if (isLeftOver(entry.name)) await rm(join(root, below, entry.name), { force: true }).catch(() => {})
           if (entry.name.startsWith('.')) continue
           const path = below === '' ? entry.name : `${below}/${entry.name}`
           if (entry.isDirectory() && path.split('/').length < DEPTH_MAX && dirs.length < DIRS_MAX) dirs.push(path)
@@ -117,10 +118,7 @@ export function createNotesFolder(dir: string): NotesFolder {
         })
       }
       await mkdir(dirname(place), { recursive: true, mode: 0o700 })
-      const part = join(
-        dirname(place),
-        `.${process.pid}-${createHash('sha1').update(path).digest('hex').slice(0, 12)}.part`,
-      )
+      const part = join(dirname(place), partName(path))
       try {
         const handle = await open(part, 'w', 0o600)
         try {
@@ -200,6 +198,16 @@ export function createNotesFolder(dir: string): NotesFolder {
       }
     },
   }
+}
+
+/** Where a note is written before it takes its place; two processes never have the same. */
+function partName(path: string): string {
+  return `.${process.pid}-${createHash('sha1').update(path).digest('hex').slice(0, 12)}.part`
+}
+
+/** Whether a process that was killed was writing it: only one at a time has the folder. */
+function isLeftOver(name: string): boolean {
+  return /^\.\d+-[0-9a-f]{12}\.part$/.test(name) && !name.startsWith(`.${process.pid}-`)
 }
 
 /** The id of a file that names none: it moves with the path, not with the text. */

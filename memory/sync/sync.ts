@@ -21,6 +21,8 @@ import { createVectors } from './vectors.ts'
 export interface Sync extends AsyncDisposable {
   /** Takes up one file now, without waiting for the watcher. */
   took(path: string): Promise<void>
+  /** Resolves when the folder was looked at once: a daemon that was killed may have written what it did not note. */
+  ready(): Promise<void>
   /** Looks at the whole folder and brings the words up to date. */
   settled(): Promise<void>
   vectorsSettled(): Promise<void>
@@ -92,6 +94,7 @@ export function startSync(deps: SyncDeps): Sync {
     })
   }
 
+  const looked = Promise.withResolvers<void>()
   let passing: Promise<void> = Promise.resolve()
   function run(): Promise<void> {
     const passed = passing.then(pass)
@@ -116,7 +119,8 @@ export function startSync(deps: SyncDeps): Sync {
     if (lookAtAll) {
       lookAtAll = false
       dirty.clear()
-      await intake.lookAtFolder()
+      // A folder that cannot be read holds up nobody: what is known of it is gone by, and it is tried again.
+      await intake.lookAtFolder().finally(looked.resolve)
     }
     const paths = [...dirty]
     dirty.clear()
@@ -148,6 +152,7 @@ export function startSync(deps: SyncDeps): Sync {
       await intake.take(path, false)
       start()
     },
+    ready: () => looked.promise,
     async settled() {
       lookAtAll = true
       await run()
@@ -183,6 +188,7 @@ export function startSync(deps: SyncDeps): Sync {
     },
     async [Symbol.asyncDispose]() {
       stopped.abort()
+      looked.resolve()
       for (const one of [timer, lookTimer, retryTimer]) one?.[Symbol.dispose]()
       ears[Symbol.dispose]()
       await passing.catch(() => {})

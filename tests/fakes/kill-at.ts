@@ -6,7 +6,7 @@
  *   KILL_LOG=file   every moment's name, one line each, written before anything happens at it
  *
  * A moment is: before and after each commit of the database; before and after each program that changes
- * something is started, and when it has ended; before a file or folder is renamed or removed (after it is the
+ * something is started, and when it has ended; before a file or folder is renamed, linked or removed (after it is the
  * same as before whatever comes next).
  * Programs that only read (`git rev-parse` …) are no moments: dying there is dying after the change before.
  * Verification makes, resets and throws away its checkout many times over; only the first time of each step is one.
@@ -118,7 +118,7 @@ const lastOf = (path: unknown) =>
     .at(-1)!
     .replace(/[0-9a-f]{8}-[0-9a-f-]{20,}|[0-9a-f]{6,}/g, '…')
 
-for (const verb of ['rename', 'rm'] as const) {
+for (const verb of ['rename', 'link', 'rm'] as const) {
   const original = fsPromises[verb] as (...args: unknown[]) => Promise<void>
   const sync = fs[`${verb}Sync`] as (...args: unknown[]) => void
   Object.assign(fsPromises, {

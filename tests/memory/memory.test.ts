@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isFault } from '../../core/fault.ts'
@@ -424,6 +425,30 @@ describe('history', () => {
     await memory.settled()
     expect(log()[0]).toContain('mine.md')
     expect(existsSync(join(notes, 'ran'))).toBe(false)
+  })
+
+  test('what a killed git or a killed daemon left behind is tidied up, and nothing but notes is committed', async () => {
+    const room = await openRoom()
+    await room.memory[Symbol.asyncDispose]()
+    // Killed between making the repository and saying what belongs to it.
+    execFileSync('git', ['init', '-q', '-b', 'main', room.notes])
+    room.put('.git/info/exclude', '# nothing\n')
+    room.put('film.mp4', 'large')
+    room.put('mine.md', 'My own words')
+    room.put('.4711-0123456789ab.part', 'half a no')
+    room.put(`.${process.pid}-0123456789ab.part`, 'being written')
+    const old = new Date('2026-01-01')
+    for (const lock of ['.git/index.lock', '.git/HEAD.lock', '.git/refs/heads/main.lock']) {
+      room.put(lock, '')
+      utimesSync(join(room.notes, lock), old, old)
+    }
+    const memory = await room.reopen()
+    await memory.settled()
+    expect(room.log()).toEqual(['Notes as they were found'])
+    expect(execFileSync('git', ['-C', room.notes, 'ls-files'], { encoding: 'utf8' })).toBe('mine.md\n')
+    expect(readdirSync(room.notes).filter((name) => name.endsWith('.part'))).toEqual([
+      `.${process.pid}-0123456789ab.part`,
+    ])
   })
 })
 

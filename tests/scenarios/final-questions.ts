@@ -9,6 +9,7 @@ import { createProcessTable } from '../../daemon/processes/process-table.ts'
 import { carries } from '../../daemon/processes/stop-owned.ts'
 import { git } from '../fakes/repositories.ts'
 import { idsIn, type Scene } from './harness.ts'
+import { learnedOnce } from './learned-once.ts'
 
 /** Rows that may never change or vanish once they are there, as text. */
 export interface Facts {
@@ -60,6 +61,7 @@ export async function askFinalQuestions(scene: Scene, expected: Expected): Promi
     ...sessionsAreSingle(scene, expected.morePrompts ?? 0),
     ...answeredOnce(scene),
     ...commitsExist(scene),
+    ...learnedOnce(scene),
     ...(await nothingRuns(scene)),
     ...nothingLiesAround(scene),
     ...ownerIsUntouched(scene),

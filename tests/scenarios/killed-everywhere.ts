@@ -129,6 +129,17 @@ export async function killAtMoment(nth: number, story: Story = THREE_TASKS): Pro
   return { killed: signal === 'SIGKILL', at, wrong }
 }
 
+/** The moments of a goal during which nobody is killed, in order. */
+export async function namesOfMoments(story: Story): Promise<string[]> {
+  await using scene = createScene()
+  const momentsFile = join(scene.dir, 'moments')
+  const life = scene.start({ killAt: 0, momentsFile })
+  const goals = [{ key: 'one', story }]
+  if (!(await carryThrough(life, scene, goals))) throw new Error(life.words())
+  await settled(scene, life)
+  return readFileSync(momentsFile, 'utf8').trim().split('\n')
+}
+
 /** The last life: carries everything through, stops in good order; then the questions are asked. */
 async function finish(
   scene: Scene,

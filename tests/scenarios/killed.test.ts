@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { killAtMoment, killAtRandom } from './killed-everywhere.ts'
+import { killAtMoment, killAtRandom, namesOfMoments, TWO_TASKS } from './killed-everywhere.ts'
 
 /**
  * A sample of tests/long/killed-everywhere.test.ts that fits into `npm test`: every 41st moment of the
@@ -24,3 +24,18 @@ test('killed over and over with three goals at once, nothing is lost', async () 
   expect(wrong, 'seed 7').toEqual([])
   expect(kills).toBeGreaterThan(0)
 }, 120_000)
+
+test('killed while it writes down what the goal taught: nothing of it is lost, nothing is counted or told twice', async () => {
+  const names = await namesOfMoments(TWO_TASKS)
+  const first = names.findIndex((name) => name.startsWith('before link '))
+  expect(first).toBeGreaterThan(0)
+  const moments = names.length - first
+  let kills = 0
+  // Which moment is which differs a little from goal to goal; beside each other they are all hit.
+  for (let nth = first + 1; nth <= names.length; nth += Math.max(1, Math.floor(moments / 6))) {
+    const outcome = await killAtMoment(nth, TWO_TASKS)
+    expect(outcome.wrong, `killed at moment ${nth}: ${outcome.at}`).toEqual([])
+    if (outcome.killed) kills++
+  }
+  expect(kills).toBeGreaterThan(3)
+}, 300_000)
