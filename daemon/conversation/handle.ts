@@ -131,6 +131,7 @@ export function createHandle(deps: HandleDeps) {
     const isPlain = (row: EventRow) =>
       row.data.type === 'message' &&
       row.data.sender.id === first.data.sender.id &&
+      row.data.sender.isVerified &&
       row.data.isForUs &&
       row.data.files.length === 0 &&
       row.data.forwardedFrom === null &&

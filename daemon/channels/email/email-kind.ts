@@ -1,5 +1,4 @@
 import type { EmailConfig } from '../../../config/channels.ts'
-import { Fault } from '../../../core/fault.ts'
 import type { ChannelKind } from '../kind.ts'
 
 export const emailKind: ChannelKind<EmailConfig> = {
@@ -45,7 +44,8 @@ export const emailKind: ChannelKind<EmailConfig> = {
       kind: 'text',
     },
   ],
-  async open() {
-    throw new Fault('channel_unavailable', 'this version of Claw cannot open e-mail yet')
+  async open(config, deps) {
+    const { createEmailChannel } = await import('./email-channel.ts')
+    return createEmailChannel(config, deps)
   },
 }
