@@ -97,11 +97,16 @@ function settle(given: Given, first: Settled): Asked {
 function tellFound(surface: Surface, { agents, sandbox }: Health): void {
   if (surface.isJson) return
   const { paint } = surface
-  for (const { title, installed, words } of agents) {
-    surface.print(`${installed ? paint('green', '✓') : paint('gray', '–')} ${pad(title, 12)} ${oneLine(words)}`)
+  const line = (mark: string, what: string, words: string) =>
+    surface.print(`${mark} ${pad(what, 12)} ${oneLine(words)}`)
+  for (const { title, found, words } of agents.filter(({ installed }) => installed)) {
+    line(paint('green', '✓'), title, found ? words : 'installed; it needs a model')
   }
-  const mark = sandbox.name === 'none' ? paint('yellow', '!') : paint('green', '✓')
-  surface.print(`${mark} ${pad('sandbox', 12)} ${oneLine(`${sandbox.name}: ${sandbox.words}`)}`)
+  const absent = agents.filter(({ installed }) => !installed).map(({ title }) => title)
+  if (absent.length > 0) line(paint('gray', '–'), 'agents', `not installed: ${absent.join(', ')}; one agent is enough`)
+  // What keeps agents in is told in full where it is missing; otherwise its name is enough here.
+  if (sandbox.name === 'none') line(paint('yellow', '!'), 'sandbox', `none: ${sandbox.words}`)
+  else line(paint('green', '✓'), 'sandbox', sandbox.words.split(':', 1)[0]!)
 }
 
 function show(surface: Surface, file: string, text: string, isNew: boolean): void {

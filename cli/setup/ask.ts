@@ -58,7 +58,7 @@ export async function askOwner(
       clack,
       clack.text({
         message: 'How many US dollars may it spend per day before it asks you?',
-        placeholder: '10; nothing for no limit',
+        placeholder: '10, or just Enter for no limit',
         validate: (value) => complaint(readUsd(value ?? '')),
         ...ends(surface),
       }),

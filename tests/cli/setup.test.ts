@@ -194,8 +194,42 @@ describe('with a real daemon and a scripted model', { timeout: SLOW }, () => {
     },
   )
 
+  test.runIf(existsSync('/usr/bin/script'))(
+    'on a terminal the most that is asked is five questions, and then one tiny goal is done as proof',
+    async () => {
+      writeFileSync(join(home, 'config.yaml'), 'agents:\n  custom:\n    mine: { command: [/usr/bin/true] }\n')
+      const down = '\u001b[B'
+      const told = await onTerminal(
+        ['setup'],
+        [
+          // Three providers come before it.
+          [/Which model do the agents use\?/, `${down}${down}${down}\r`],
+          [/Its address and the model’s name/, `${model.url}/v1 scripted-model\r`],
+          [/Which agent does the work\?/, '\r'],
+          [/How many US dollars/, '\r'],
+          [/Write it to/, 'y'],
+        ],
+      )
+      expect(told.code, told.text).toBe(0)
+      expect(told.left).toEqual([])
+      expect(told.text).toMatch(/It works: an agent wrote hello\.txt, its check passed, and it was landed/)
+      const text = readFileSync(join(home, 'config.yaml'), 'utf8')
+      expect(text).toContain('mine: { command: [ /usr/bin/true ] }')
+      expect(text).toContain(`baseUrl: ${model.url}/v1`)
+      expect(text).not.toContain('dayUsdMax')
+      const questions = [...told.text.matchAll(/^◆ {2}(.+?)\s*$/gm)].map(([, words]) => words)
+      expect(new Set(questions).size, told.text).toBe(5)
+      // What is found is said in a line each, what is missing in one.
+      expect(told.text).toMatch(/✓ pi +installed; it needs a model/)
+      expect(told.text.match(/not installed/g)).toHaveLength(1)
+    },
+  )
+
   /** Types each answer when its question has appeared. */
-  function onTerminal(args: string[], answers: [RegExp, string][]): Promise<{ code: number | null; text: string }> {
+  function onTerminal(
+    args: string[],
+    answers: [RegExp, string][],
+  ): Promise<{ code: number | null; text: string; left: [RegExp, string][] }> {
     // A pseudo-terminal of `script` has no size of its own, and everything would be wrapped at one column.
     const line = `stty cols 200 rows 50; ${[process.execPath, LAUNCHER, ...args].join(' ')}`
     const child = spawn('/usr/bin/script', ['-qec', line, '/dev/null'], {
@@ -215,6 +249,6 @@ describe('with a real daemon and a scripted model', { timeout: SLOW }, () => {
       // As a person would: after a moment's look at it.
       setTimeout(() => child.stdin.write(next[1]), 500)
     })
-    return new Promise((resolve) => child.once('close', (code) => resolve({ code, text })))
+    return new Promise((resolve) => child.once('close', (code) => resolve({ code, text, left: answers })))
   }
 })
