@@ -99,7 +99,12 @@ export async function status(surface: Surface): Promise<void> {
   fact('service', (await serviceWords(surface)) ?? 'none (claw daemon install)')
   fact('home', health.home)
   fact('node', health.node)
-  for (const agent of health.agents) fact('agent', `${agent.found ? '✓' : '–'} ${agent.title}: ${agent.words}`)
+  const isHere = ({ installed }: Health['agents'][number]) => installed
+  for (const { found, title, words } of health.agents.filter(isHere)) {
+    fact('agent', `${found ? '✓' : '!'} ${title}: ${words}`)
+  }
+  const absent = health.agents.filter((agent) => !isHere(agent)).map(({ title }) => title)
+  if (absent.length > 0) fact('agents', `not installed: ${absent.join(', ')}`)
   fact('brain', health.brain)
   fact('model', health.model ?? 'none')
   fact('sandbox', `${health.sandbox.name}: ${health.sandbox.words}`)

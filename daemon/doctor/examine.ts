@@ -89,7 +89,12 @@ function onePerServer(models: readonly ModelAccess[]): ModelAccess[] {
 function modelLine({ model, brain }: Pick<Health, 'model' | 'brain'>): Finding {
   if (model) return { what: 'model', level: 'ok', words: `${model} (not asked; --online does)` }
   const mend = 'Set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY, or `model` in config.yaml; or use --plan.'
-  return { what: 'model', level: 'warn', words: `none; brain: ${brain}`, mend }
+  return {
+    what: 'model',
+    level: 'warn',
+    words: brain.startsWith('none: ') ? brain : `none; plans are made by ${brain}`,
+    mend,
+  }
 }
 
 /** Which one, what it gives, what is missing, and how to mend it. */

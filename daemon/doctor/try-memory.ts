@@ -60,6 +60,7 @@ function modelLine({ embeddings, vectors }: MemoryStatus): Finding {
     return { what, level: 'ok', words: `${embeddings}, ${vectors} vectors` }
   }
   const words = `recall goes by words alone: ${embeddings.slice('none: '.length)}`
-  const mend = 'claw memory fetch-model gets it once; or name a folder in `memory.model`; null is content with words.'
+  const mend =
+    'claw memory fetch-model gets it once; or name a folder in `memory.model`, or set it to null if words are enough.'
   return { what, level: 'warn', words, mend }
 }

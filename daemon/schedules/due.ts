@@ -63,9 +63,14 @@ export function findNext(schedule: Timed, when: TimedWhen, after: number): numbe
 }
 
 /** The next moments as they will be, jitter included: what is shown before a schedule is saved. */
-export function findUpcoming(schedule: Timed, now: number, count: number): number[] {
+export function findUpcoming(
+  schedule: Timed & Pick<Schedule, 'firingsMax' | 'fired'>,
+  now: number,
+  count: number,
+): number[] {
   if (!isTimed(schedule.when)) return []
-  return nextMoments(schedule.when, now, count)
+  const left = schedule.firingsMax === null ? count : Math.max(0, schedule.firingsMax - schedule.fired)
+  return nextMoments(schedule.when, now, Math.min(count, left))
     .filter((moment) => schedule.endAt === null || moment < schedule.endAt)
     .map((moment) => moment + jitterOf(schedule, moment))
 }

@@ -168,6 +168,13 @@ test('it ends after its run limit, its end date, or its one moment', async () =>
   ])
 })
 
+test('of a schedule with a run limit no more moments are shown than it has left', async () => {
+  await using room = await openScheduleRoom()
+  expect((await room.add('every hour', { firingsMax: 2 })).upcoming).toHaveLength(2)
+  await room.pass(HOUR)
+  expect((await room.schedules.show('1')).upcoming).toHaveLength(1)
+})
+
 test('jitter puts each moment off by less than its limit, always by the same', async () => {
   await using room = await openScheduleRoom()
   const { schedule, upcoming } = await room.add('every hour', { jitterSeconds: 600 })
