@@ -1,4 +1,26 @@
-import { z } from 'zod'
+import type { z } from 'zod'
+import {
+  type AgentResult,
+  type AgentStats,
+  CHANGE_FILES_MAX,
+  Changes,
+  Checks,
+  type Conventions,
+  Customs,
+  counted,
+  type FlakyCheck,
+  flakiness,
+  isSeen,
+  Recipe,
+  Results,
+  type SeenCheck,
+  statsOf,
+  withChange,
+  withChecks,
+  withResults,
+  withSeen,
+} from './counting.ts'
+import { changesText, checksText, customsText, recipeText, resultsText } from './fact-words.ts'
 import type { Memory } from './memory.ts'
 import type { Note, NoteKind, Scope } from './note.ts'
 
@@ -32,95 +54,9 @@ export interface Facts {
   agentStats(kindOfTask?: string): Promise<AgentStats[]>
 }
 
-export const Recipe = z.object({
-  commands: z.array(z.string().max(4000)).max(50),
-  /** Digest of the lockfiles it was seen to work with; another one makes it a guess. */
-  lockDigest: z.string().max(200).nullable().default(null),
-  worked: z.boolean(),
-  /** What had to be done differently from what one would guess, for people and planners. */
-  lesson: z.string().max(4000).default(''),
-  durationMs: z.number().nullable().default(null),
-  at: z.number(),
-})
-export type Recipe = z.infer<typeof Recipe>
+export type { AgentResult, Conventions, SeenCheck }
 
-/** One verification: the command, the tree it ran on, and whether it passed. */
-export interface SeenCheck {
-  command: string
-  tree: string
-  passed: boolean
-}
-
-export interface Conventions {
-  checks: readonly string[]
-  testFolders: readonly string[]
-}
-
-export interface FlakyCheck {
-  command: string
-  passes: number
-  failures: number
-  /** Trees on which it did both. */
-  trees: number
-}
-
-export interface AgentResult {
-  agent: string
-  kindOfTask: string
-  passed: boolean
-  runs: number
-  durationMs: number
-  usd: number | null
-  at: number
-}
-
-export interface AgentStats {
-  agent: string
-  kindOfTask: string
-  tasks: number
-  passed: number
-  /** Share that passed, drawn towards a half while there is little to go by. */
-  score: number
-  runsPerTask: number
-  usd: number | null
-}
-
-const CHECKS_MAX = 200
-const TREES_MAX = 20
-const CHANGES_MAX = 200
-/** A change of more files says nothing about what belongs together. */
-const CHANGE_FILES_MAX = 40
 const TOGETHER_MAX = 50
-const CUSTOMS_MAX = 30
-const SEEN_MAX = 500
-
-const Check = z.object({
-  command: z.string(),
-  passes: z.int(),
-  failures: z.int(),
-  /** Newest last: tree, passes, failures. */
-  trees: z.array(z.tuple([z.string(), z.int(), z.int()])),
-})
-/** What was counted already: the newest last. */
-const Seen = z.array(z.string()).default([])
-const Checks = z.object({ checks: z.array(Check), seen: Seen })
-const Counted = z.array(z.tuple([z.string(), z.int()]))
-const Customs = z.object({ checks: Counted, testFolders: Counted, seen: Seen })
-const Changes = z.object({ changes: z.array(z.object({ commit: z.string(), files: z.array(z.string()) })) })
-const Results = z.object({
-  results: z.array(
-    z.object({
-      agent: z.string(),
-      kindOfTask: z.string(),
-      tasks: z.int(),
-      passed: z.int(),
-      runs: z.int(),
-      ms: z.number(),
-      usd: z.number().nullable(),
-    }),
-  ),
-  seen: Seen,
-})
 
 export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNotes' | 'getNote' | 'ready'>): Facts {
   /** Read, change, write of one note: never two at a time. */
@@ -206,8 +142,7 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
       inTurn(async () => {
         const { checks, seen } = await read(checksPlace(repository), Checks, { checks: [], seen: [] })
         if (seenChecks.length === 0 || isSeen(seen, from)) return
-        let kept = checks
-        for (const one of seenChecks) kept = withCheck(kept, one)
+        const kept = withChecks(checks, seenChecks)
         const data = { checks: kept, seen: withSeen(seen, from) }
         await write(checksPlace(repository), data, checksText(kept.map(flakiness)))
       }),
@@ -221,8 +156,8 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
       inTurn(async () => {
         if (files.length < 2 || files.length > CHANGE_FILES_MAX) return
         const { changes } = await read(changesPlace(repository), Changes, { changes: [] })
-        if (changes.some((change) => change.commit === commit.slice(0, 12))) return
-        const kept = [...changes, { commit: commit.slice(0, 12), files: [...files] }].slice(-CHANGES_MAX)
+        const kept = withChange(changes, { commit, files })
+        if (kept === changes) return
         await write(changesPlace(repository), { changes: kept }, changesText(kept))
       }),
 
@@ -256,7 +191,7 @@ export function createFacts(memory: Pick<Memory, 'remember' | 'edit' | 'listNote
       inTurn(async () => {
         const { results, seen } = await read(resultsPlace, Results, { results: [], seen: [] })
         if (given.length === 0 || isSeen(seen, from)) return
-        const kept = given.reduce(withResult, results).slice(-CHECKS_MAX)
+        const kept = withResults(results, given)
         await write(resultsPlace, { results: kept, seen: withSeen(seen, from) }, resultsText(kept.map(statsOf)))
       }),
 
@@ -275,129 +210,4 @@ const ATTRIBUTE = 'counted'
 
 export function scopeOf(repository: string): Scope {
   return `repo:${repository.replace(/[\s/\\'"]/g, '_').slice(0, 120)}`
-}
-
-function isSeen(seen: readonly string[], from: string | undefined): boolean {
-  return from !== undefined && seen.includes(from)
-}
-
-function withSeen(seen: readonly string[], from: string | undefined): string[] {
-  return from === undefined ? [...seen] : [...seen, from].slice(-SEEN_MAX)
-}
-
-/** Pure: what is given may be what a file holds. */
-function withCheck(
-  checks: readonly z.infer<typeof Check>[],
-  { command, tree, passed }: SeenCheck,
-): z.infer<typeof Check>[] {
-  const known = checks.find((check) => check.command === command) ?? { command, passes: 0, failures: 0, trees: [] }
-  const [, passes, failures] = known.trees.find(([name]) => name === tree) ?? [tree, 0, 0]
-  const own: [string, number, number] = [tree, passes + (passed ? 1 : 0), failures + (passed ? 0 : 1)]
-  const isKnown = known.trees.some(([name]) => name === tree)
-  const trees = isKnown ? known.trees.map((each) => (each[0] === tree ? own : each)) : [...known.trees, own]
-  // Trees that proved it flaky are kept the longest.
-  if (trees.length > TREES_MAX) {
-    const dull = trees.findIndex(([, ok, not]) => ok === 0 || not === 0)
-    trees.splice(Math.max(0, dull), 1)
-  }
-  const check = {
-    command,
-    passes: known.passes + (passed ? 1 : 0),
-    failures: known.failures + (passed ? 0 : 1),
-    trees,
-  }
-  return [...checks.filter((other) => other.command !== command), check].slice(-CHECKS_MAX)
-}
-
-type ResultRow = z.infer<typeof Results>['results'][number]
-
-function withResult(rows: readonly ResultRow[], result: AgentResult): ResultRow[] {
-  const { agent, kindOfTask } = result
-  const is = (row: ResultRow) => row.agent === agent && row.kindOfTask === kindOfTask
-  const known = rows.find(is) ?? { agent, kindOfTask, tasks: 0, passed: 0, runs: 0, ms: 0, usd: null }
-  const row: ResultRow = {
-    ...known,
-    tasks: known.tasks + 1,
-    passed: known.passed + (result.passed ? 1 : 0),
-    runs: known.runs + result.runs,
-    ms: known.ms + result.durationMs,
-    usd: result.usd === null ? known.usd : (known.usd ?? 0) + result.usd,
-  }
-  return rows.some(is) ? rows.map((other) => (is(other) ? row : other)) : [...rows, row]
-}
-
-/** Most often first. */
-function counted(known: readonly (readonly [string, number])[], seen: readonly string[]): [string, number][] {
-  const counts = new Map<string, number>(known)
-  for (const one of new Set(seen)) counts.set(one, (counts.get(one) ?? 0) + 1)
-  return [...counts].sort((a, b) => b[1] - a[1]).slice(0, CUSTOMS_MAX)
-}
-
-function customsText({ checks, testFolders }: Pick<z.infer<typeof Customs>, 'checks' | 'testFolders'>): string {
-  const list = (items: readonly (readonly [string, number])[]) =>
-    items.map(([name, times]) => `- \`${name}\` (${times === 1 ? 'one goal' : `${times} goals`})`).join('\n')
-  const parts = [
-    ...(checks.length > 0 ? [`Commands that showed that work is good:\n\n${list(checks)}`] : []),
-    ...(testFolders.length > 0 ? [`Folders that tests were put into:\n\n${list(testFolders)}`] : []),
-  ]
-  return parts.join('\n\n')
-}
-
-function flakiness(check: z.infer<typeof Check>): FlakyCheck {
-  const trees = check.trees.filter(([, passes, failures]) => passes > 0 && failures > 0).length
-  return { command: check.command, passes: check.passes, failures: check.failures, trees }
-}
-
-function statsOf(row: z.infer<typeof Results>['results'][number]): AgentStats {
-  return {
-    agent: row.agent,
-    kindOfTask: row.kindOfTask,
-    tasks: row.tasks,
-    passed: row.passed,
-    score: (row.passed + 1) / (row.tasks + 2),
-    runsPerTask: row.runs / row.tasks,
-    usd: row.usd,
-  }
-}
-
-function recipeText(recipe: Recipe): string {
-  const how = recipe.worked ? 'This made a clean checkout ready' : 'This did NOT make a clean checkout ready'
-  const commands =
-    recipe.commands.length > 0 ? `\n\n\`\`\`sh\n${recipe.commands.join('\n')}\n\`\`\`` : '\n\nNothing needs to be run.'
-  return `${how} on ${new Date(recipe.at).toISOString().slice(0, 10)}:${commands}${recipe.lesson ? `\n\n${recipe.lesson}` : ''}`
-}
-
-function checksText(checks: readonly FlakyCheck[]): string {
-  const flaky = checks.filter(({ trees }) => trees > 0)
-  if (flaky.length === 0) return `${checks.length} checks were watched; none was seen to be flaky.`
-  const lines = flaky.map(
-    (check) =>
-      `- \`${check.command}\` is flaky: on ${check.trees} trees it both passed and failed (${check.passes} passes, ${check.failures} failures in all).`,
-  )
-  return `These checks gave different results on one and the same tree:\n\n${lines.join('\n')}`
-}
-
-function changesText(changes: readonly { files: string[] }[]): string {
-  const counts = new Map<string, number>()
-  for (const { files } of changes) {
-    const sorted = [...files].sort()
-    for (const [i, a] of sorted.entries())
-      for (const b of sorted.slice(i + 1))
-        counts.set(`\`${a}\` and \`${b}\``, (counts.get(`\`${a}\` and \`${b}\``) ?? 0) + 1)
-  }
-  const pairs = [...counts]
-    .filter(([, count]) => count > 1)
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, 20)
-  if (pairs.length === 0) return `${changes.length} changes were watched; no two files changed together twice.`
-  return `Of the last ${changes.length} changes:\n\n${pairs.map(([pair, count]) => `- ${pair} changed together ${count} times`).join('\n')}`
-}
-
-function resultsText(stats: readonly AgentStats[]): string {
-  return stats
-    .map(
-      ({ agent, kindOfTask, tasks, passed, runsPerTask }) =>
-        `- ${agent}, ${kindOfTask}: ${passed} of ${tasks} tasks proven, ${runsPerTask.toFixed(1)} runs each`,
-    )
-    .join('\n')
 }

@@ -97,7 +97,7 @@ export function readNote(text: string, path: string, fallbackId: NoteId): ReadNo
   return { note, problem, rest }
 }
 
-/** The file's text. Reading it back gives the same note. */
+/** The file's text. Reading it back gives the same note. @throws note_too_large when it could not be read back */
 export function writeNote(note: Note, rest: Record<string, unknown> = {}): string {
   const head: Record<string, unknown> = { id: note.id, kind: note.kind, scope: note.scope, title: note.title }
   head['source'] = note.source.ref === null ? note.source.from : note.source
@@ -113,7 +113,13 @@ export function writeNote(note: Note, rest: Record<string, unknown> = {}): strin
   if (note.format !== 'document') head['format'] = note.format
   if (note.tags.length > 0) head['tags'] = note.tags
   if (note.data !== null) head['data'] = note.data
-  return `---\n${stringify({ ...head, ...rest }, { lineWidth: 0 })}---\n\n${note.body.trim()}\n`
+  const text = stringify({ ...head, ...rest }, { lineWidth: 0 })
+  if (text.length > HEAD_BYTES_MAX - 8) {
+    throw new Fault('note_too_large', `the head of "${note.title}" is larger than 64 KB`, {
+      hint: 'Put the text below the head.',
+    })
+  }
+  return `---\n${text}---\n\n${note.body.trim()}\n`
 }
 
 /** Whether it still holds. */

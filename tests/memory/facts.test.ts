@@ -112,3 +112,32 @@ test('what was learned from a goal is not counted again, in whatever order it is
   const customs = memory.listNotes({ scopes: ['repo:app'], subject: 'conventions' })[0]!
   expect((await memory.getNote(customs.id)).body).toContain('`npm test` (2 goals)')
 })
+
+test('however much is counted, the note can be read again, and what matters most is still there', async () => {
+  const { memory } = await openRoom()
+  const facts = createFacts(memory)
+  const tree = (n: number) => n.toString(16).padStart(8, '0').padEnd(40, 'a')
+  await facts.learnChecks(
+    'repo_1',
+    [true, false].map((passed) => ({ command: 'flaky one', tree: tree(1), passed })),
+    'g0',
+  )
+  const many = Array.from({ length: 4_000 }, (_, i) => ({
+    command: `npm run check-number-${i % 200} -- --with some/arguments --and more`,
+    tree: tree(i),
+    passed: true,
+  }))
+  await facts.learnChecks('repo_1', many, 'g1')
+  for (let n = 0; n < 60; n++) {
+    const files = Array.from(
+      { length: 40 },
+      (_, i) => `packages/some-package-${n}/src/some-folder/a-file-number-${i}.ts`,
+    )
+    await facts.learnChange('repo_1', { commit: tree(n), files, at: n })
+  }
+  expect(memory.listNotes({ scopes: ['repo:repo_1'] }).map(({ problem }) => problem)).toEqual([null, null])
+  expect(await facts.flakyChecks('repo_1')).toMatchObject([{ command: 'flaky one', trees: 1 }])
+  expect(
+    await facts.changedTogether('repo_1', ['packages/some-package-59/src/some-folder/a-file-number-0.ts']),
+  ).toHaveLength(39)
+})

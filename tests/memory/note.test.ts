@@ -120,3 +120,10 @@ test('the profile warns before anything is cut', () => {
   expect(profile.left).toEqual([])
   expect(profile.warning).toMatch(/nearly full/)
 })
+
+test('a head that could not be read back is not written', () => {
+  const { note } = readNote('A heron', 'heron.md', 'note_a')
+  expect(() => writeNote({ ...note, data: { words: 'x'.repeat(64 * 1024) } })).toThrow(/larger than 64 KB/)
+  const large = { ...note, data: { words: 'x'.repeat(60 * 1024) } }
+  expect(readNote(writeNote(large), 'heron.md', 'note_a').note.data).toEqual(large.data)
+})
