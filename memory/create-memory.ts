@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Fault } from '../core/fault.ts'
+import { redactJson } from '../core/redact.ts'
 import type { World } from '../core/world.ts'
 import { audit } from './audit.ts'
 import { createChildEngine } from './engine/child-engine.ts'
@@ -138,27 +139,29 @@ export async function createMemory(world: World, settings: MemorySettings): Prom
     return tested
   }
 
+  const clean = <T>(value: T): T => (settings.clean ? (redactJson(value, { text: settings.clean }) as T) : value)
+
   const importDeps: ImportDeps = {
     known: () => new Set(catalog.tagsStarting(IMPORT_TAG)),
-    add: (draft) => inTurn(() => keeper.add(draft)),
+    add: (draft) => inTurn(() => keeper.add(clean(draft))),
   }
 
   const owned = opened.move()
   return {
     folder: folder.dir,
-    remember: (draft) => inTurn(() => keeper.remember(draft)),
+    remember: (draft) => inTurn(() => keeper.remember(clean(draft))),
     edit: (id, change) =>
       inTurn(async () => {
         const path = files.pathOf(id)
         if (change.scope !== undefined) checkScope(change.scope)
         return await files.change(
           path,
-          (note) => applyChange(note, change),
+          (note) => applyChange(note, clean(change)),
           (note) => `Edit: ${note.title}`,
         )
       }),
     readText: async (idOrPath) => await files.readText(files.pathOf(idOrPath)),
-    replaceText: (id, text, hash) => inTurn(async () => await files.replaceText(files.pathOf(id), text, hash)),
+    replaceText: (id, text, hash) => inTurn(async () => await files.replaceText(files.pathOf(id), clean(text), hash)),
     forget: (id) => inTurn(async () => await forget(files.pathOf(id))),
     getNote: async (idOrPath) => await files.read(files.pathOf(idOrPath)),
     listNotes: (filter = {}) => catalog.list(filter, clock.now()),

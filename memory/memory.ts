@@ -290,4 +290,6 @@ export interface MemorySettings {
   /** The owner, as the author of commits. */
   author?: { name: string; email: string }
   onProgress?: (file: string, done: number, total: number | null) => void
+  /** Takes secrets out of whatever is written down, imports too; notes are kept for good and shown to models. */
+  clean?: (text: string) => string
 }

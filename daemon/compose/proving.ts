@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SECOND } from '../../core/clock.ts'
 import type { Goal } from '../../core/goal.ts'
+import type { Redactor } from '../../core/redact.ts'
+import { holdsKey, withoutKeys } from '../../core/secret-shapes.ts'
 import type { Acts } from '../acts/acts.ts'
 import { createActs } from '../acts/create-acts.ts'
 import { forbiddenFolders } from '../acts/forbidden-folders.ts'
@@ -13,6 +15,7 @@ import { createVerifier, type Verifier } from '../proof/verify.ts'
 import { createAskHost } from '../runs/ask-host.ts'
 import { whyForbidden } from '../secrets/forbidden.ts'
 import { getRepository } from '../store/rows.ts'
+import type { SecretFinder } from '../worktrees/capture.ts'
 import { createDependencyCache, type DependencyCache } from '../worktrees/dependency-cache.ts'
 import { createRepositories } from '../worktrees/git-repositories.ts'
 import { createMendingCache } from '../worktrees/mend-setup.ts'
@@ -47,7 +50,7 @@ export function createProving(
     createRepositoryDesk({
       store,
       world,
-      repositories: createRepositories({ world, ownerEnv: host.env, holdsSecret: redactor.finds }),
+      repositories: createRepositories({ world, ownerEnv: host.env, secrets: findsSecrets(redactor) }),
       dir: paths.repositoriesDir,
       workspacesDir: paths.workspacesDir,
     }),
@@ -110,5 +113,13 @@ export function createProving(
           ...(checkout === null ? {} : { ownerCheckout: checkout }),
         })
       }),
+  }
+}
+
+/** What Claw knows, and what anybody would know for a key. */
+function findsSecrets(redactor: Redactor): SecretFinder {
+  return {
+    finds: (text) => redactor.finds(text) || holdsKey(text),
+    text: (text) => withoutKeys(redactor.text(text)),
   }
 }

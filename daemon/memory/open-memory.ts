@@ -4,12 +4,12 @@ import type { Config } from '../../config/schema.ts'
 import { SECOND } from '../../core/clock.ts'
 import { Fault } from '../../core/fault.ts'
 import type { Redactor } from '../../core/redact.ts'
+import { withoutKeys } from '../../core/secret-shapes.ts'
 import type { World } from '../../core/world.ts'
 import type { Facts } from '../../memory/facts.ts'
 import type { Memory, MemorySettings, SelfTest } from '../../memory/memory.ts'
 import type { Host } from '../host.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import { cleanNotes } from './clean-notes.ts'
 import { memorySettings } from './memory-settings.ts'
 
 /**
@@ -86,9 +86,8 @@ export function createMemoryDoor(deps: MemoryDoorDeps): MemoryDoor {
 
   async function load(): Promise<Memory> {
     const { createMemory } = await import('../../memory/create-memory.ts')
-    settings ??= await memorySettings(deps)
-    const made = await createMemory(world, settings)
-    const memory = deps.redactor ? cleanNotes(made, deps.redactor) : made
+    settings ??= { ...(await memorySettings(deps)), ...(deps.redactor && { clean: cleaner(deps.redactor) }) }
+    const memory = await createMemory(world, settings)
     opened = memory
     const { createFacts } = await import('../../memory/facts.ts')
     facts = createFacts(memory)
@@ -166,4 +165,9 @@ export function notesDirOf(config: Readonly<Config>, paths: Pick<Paths, 'notesDi
   const { folder } = config.memory
   if (folder === null) return paths.notesDir
   return folder.startsWith('~/') ? join(ownerHome, folder.slice(2)) : folder
+}
+
+/** Takes out what Claw knows for a secret, and what anybody would know for a key. */
+function cleaner(redactor: Pick<Redactor, 'text'>): (text: string) => string {
+  return (text) => withoutKeys(redactor.text(text))
 }

@@ -1,11 +1,10 @@
 import { countOf } from '../../core/count.ts'
 import type { TaskKind } from '../../core/plan.ts'
 import type { Contract, GuardFinding } from '../../core/proof.ts'
+import { secretIn } from '../../core/secret-shapes.ts'
 import { isInside, isLockfile } from '../planning/footprint.ts'
 import type { FileChange } from '../worktrees/worktree.ts'
 import { type FileDiff, readDiff } from './diff.ts'
-
-import { secretIn } from './secrets.ts'
 import { countTests, isAssertion, isTestPath, mayHoldTests } from './test-code.ts'
 
 /**

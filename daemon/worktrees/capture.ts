@@ -15,16 +15,23 @@ import type { Capture, CaptureOptions, FileChange, Identity } from './worktree.t
  * loses a file silently: what git would leave out although it is not ignored (a repository inside the
  * worktree, files in the place of a submodule) is refused with path_unsafe, naming it.
  */
+/** Finds secrets, the ones that Claw knows and whatever has the shape of a key. */
+export interface SecretFinder {
+  finds(text: string): boolean
+  /** The text without them. */
+  text(text: string): string
+}
+
 export interface CaptureDeps {
   git: OwnGit
   index: string
   now(): number
-  /** Whether a text holds a secret that Claw knows; such work becomes no commit. */
-  holdsSecret?: ((text: string) => boolean) | undefined
+  /** Work that holds a secret becomes no commit. */
+  secrets?: SecretFinder | undefined
 }
 
 export async function captureWorktree(
-  { git, index, now, holdsSecret }: CaptureDeps,
+  { git, index, now, secrets }: CaptureDeps,
   options: CaptureOptions & { author: Identity },
 ): Promise<Capture | undefined> {
   const { path } = options
@@ -41,8 +48,9 @@ export async function captureWorktree(
     await keep()
     if (changes.length === 0 && parents.length === 1) return undefined
 
-    if (holdsSecret) await refuseSecrets(git, { from: base, to: tree, changes, holdsSecret })
-    const message = composeMessage(options.message, options.trailers)
+    if (secrets) await refuseSecrets(git, { parents, to: tree, changes, secrets })
+    const said = composeMessage(options.message, options.trailers)
+    const message = secrets?.text(said) ?? said
     const commit = await commitTree(git, { tree, parents, message, identity: options.author, at: now() })
     await git(['update-ref', revision(options.ref), commit])
     return { commit, tree, changes }
@@ -52,11 +60,17 @@ export async function captureWorktree(
 /** Once it is a commit it is kept for good, and one push away from everybody. */
 async function refuseSecrets(
   git: OwnGit,
-  of: { from: string; to: string; changes: FileChange[]; holdsSecret(text: string): boolean },
+  { parents, to, changes, secrets }: { parents: string[]; to: string; changes: FileChange[]; secrets: SecretFinder },
 ): Promise<void> {
-  const paths = of.changes.map((change) => change.path)
-  const places = await findInChanges(git, { ...of, paths, finds: of.holdsSecret })
-  if (places.length === 0) return
+  const paths = changes.map((change) => change.path)
+  let places: string[] | undefined
+  // Of a merge only what is new to all sides: what one of them brought was there before.
+  for (const from of parents) {
+    const found = await findInChanges(git, { from, to, paths, finds: (text) => secrets.finds(text) })
+    places = places === undefined ? found : places.filter((place) => found.includes(place))
+    if (places.length === 0) return
+  }
+  if (places === undefined) return
   const more = places.length > 5 ? ` and ${places.length - 5} more places` : ''
   throw new Fault('secret_in_work', `The work holds a secret in ${places.slice(0, 5).join(', ')}${more}`, {
     hint: 'Take the value out; where the program needs it, read it from the environment when it runs.',

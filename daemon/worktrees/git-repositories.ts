@@ -2,6 +2,7 @@ import { mkdir, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Fault } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
+import type { SecretFinder } from './capture.ts'
 import { commitTree } from './capture.ts'
 import { ensureClone } from './clone.ts'
 import { createGit, type Git } from './git.ts'
@@ -19,12 +20,12 @@ export interface RepositoriesDeps {
   ownerEnv: Readonly<Record<string, string | undefined>>
   /** The git program, 2.38 or later. */
   program?: string
-  /** Whether a text holds a secret that Claw knows: no commit is made of it. */
-  holdsSecret?: (text: string) => boolean
+  /** No commit is made of what holds a secret. */
+  secrets?: SecretFinder
 }
 
 /** Opens owners' repositories. Everybody who opens the same clone shares one lock, so keep one of these per daemon. */
-export function createRepositories({ world, ownerEnv, program, holdsSecret }: RepositoriesDeps): Repositories {
+export function createRepositories({ world, ownerEnv, program, secrets }: RepositoriesDeps): Repositories {
   const git = createGit({ world, ownerEnv, ...(program ? { program } : {}) })
   const locks = createLocks()
   const recovered = new Set<string>()
@@ -35,7 +36,7 @@ export function createRepositories({ world, ownerEnv, program, holdsSecret }: Re
     const lock = locks(gitDir)
     return lock.run(async () => {
       const config = await ensureClone({ git, world }, owner, gitDir)
-      const repository = await createRepository({ world, git, gitDir, config, owner, lock, holdsSecret })
+      const repository = await createRepository({ world, git, gitDir, config, owner, lock, secrets })
       // Once per daemon: what a crash cut short.
       if (!recovered.has(gitDir)) await repository.recover()
       recovered.add(gitDir)

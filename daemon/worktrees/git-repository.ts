@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, isFault, nearest } from '../../core/fault.ts'
 import type { World } from '../../core/world.ts'
-import { captureWorktree, changesBetween, commitTree } from './capture.ts'
+import { captureWorktree, changesBetween, commitTree, type SecretFinder } from './capture.ts'
 import { type Git, parts, revision, stderrOf, TRANSFER_TIMEOUT_MS } from './git.ts'
 import { createWorktrees } from './git-worktrees.ts'
 import { createObjectMemo, isFullId } from './object-memo.ts'
@@ -28,8 +28,8 @@ export interface RepositoryDeps {
   config: string
   owner: Owner
   lock: Lock
-  /** Whether a text holds a secret that Claw knows. */
-  holdsSecret?: ((text: string) => boolean) | undefined
+  /** Nothing that holds a secret becomes a commit, and no commit's message keeps one. */
+  secrets?: SecretFinder | undefined
 }
 
 /** Claw's clone as a Repository. The clone is there and whole; see clone.ts. */
@@ -205,10 +205,7 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       const ref = ownRef(options.ref)
       return worktrees.withIndex(options.path, async (index) => {
         const now = () => world.clock.now()
-        const result = await captureWorktree(
-          { git, index, now, holdsSecret: deps.holdsSecret },
-          { ...options, ref, author },
-        )
+        const result = await captureWorktree({ git, index, now, secrets: deps.secrets }, { ...options, ref, author })
         if (result) {
           memo.note('tree', [result.commit], result.tree)
           memo.note('changes', [options.base, result.commit], result.changes)
@@ -232,7 +229,13 @@ export async function createRepository(deps: RepositoryDeps): Promise<Repository
       return code === 0 ? { tree } : { conflicts: [...new Set(conflicts.filter((path) => path !== ''))] }
     },
     commitTree: async ({ identity: who, ...options }) => {
-      const commit = await commitTree(git, { ...options, identity: who ?? (await identity()), at: world.clock.now() })
+      const message = deps.secrets?.text(options.message) ?? options.message
+      const commit = await commitTree(git, {
+        ...options,
+        message,
+        identity: who ?? (await identity()),
+        at: world.clock.now(),
+      })
       if (isFullId(options.tree)) memo.note('tree', [commit], options.tree)
       return commit
     },

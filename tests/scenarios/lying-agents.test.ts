@@ -159,7 +159,8 @@ test('writing outside the footprint is asked about; a secret and a link that lea
     { do: 'write', path: 'src/key.js', text: `export const key = 'ghp_${'a1B2'.repeat(9)}'\n` },
   ])
   expectNoProof(secret)
-  expect(secret.proofs[0]?.guards).toContainEqual(expect.objectContaining({ guard: 'secret', level: 'stop' }))
+  expect(secret.view.taskViews[0]!.runs[0]).toMatchObject({ failure: 'work', commit: null })
+  expect(secret.view.taskViews[0]!.runs[0]!.note).toContain('holds a secret in src/key.js:1')
   const link = await whatBecomesOf([MEND, { do: 'run', command: 'ln -s /etc/passwd src/passwd' }])
   expectNoProof(link)
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { secretIn } from '../../../core/secret-shapes.ts'
 import { readDiff } from '../../../daemon/proof/diff.ts'
 import { type GuardInput, guard } from '../../../daemon/proof/guards.ts'
-import { secretIn } from '../../../daemon/proof/secrets.ts'
 import { isTestPath } from '../../../daemon/proof/test-code.ts'
 import type { FileChange } from '../../../daemon/worktrees/worktree.ts'
 import { commitFiles, git, makeRepository } from '../../fakes/repositories.ts'

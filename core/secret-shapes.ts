@@ -1,3 +1,8 @@
+/**
+ * Finds keys by their shape, for secrets that nobody told Claw about. Hostile text costs no more than its length:
+ * no pattern looks ahead without a bound.
+ */
+
 /** What a line gives away: the kind and where in the line. The value itself never leaves this file. */
 export interface SecretFound {
   kind: string
@@ -26,12 +31,12 @@ const VENDORS: readonly (readonly [string, RegExp])[] = [
   ['a DigitalOcean token', /\bdo[opr]_v1_[a-f0-9]{64}\b/],
   ['a private key', /-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED |PGP )?PRIVATE KEY(?: BLOCK)?-----/],
   ['an age key', /\bAGE-SECRET-KEY-1[0-9A-Z]{50,}/],
-  ['a JSON web token', /\beyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{20,}/],
-  ['a password in a URL', /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@'"<>${}]{1,64}:[^\s/:@'"<>${}*]{6,}@[\w.-]+/i],
+  ['a JSON web token', /\beyJ[A-Za-z0-9_-]{15,1000}\.eyJ[A-Za-z0-9_-]{15,1000}\.[A-Za-z0-9_-]{20,}/],
+  ['a password in a URL', /\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/:@'"<>${}]{1,64}:[^\s/:@'"<>${}*]{6,200}@[\w.-]+/i],
 ]
 
 const ASSIGNED =
-  /(?:secret|token|passw(?:or)?d|pwd|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|credential|auth)[\w-]*["']?\s*(?::=|=>|[:=])\s*(["'`]?)([A-Za-z0-9+/_=.~-]{16,200})\1/i
+  /(?:secret|token|passw(?:or)?d|pwd|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|credential|auth)[\w-]{0,60}["']?\s{0,20}(?::=|=>|[:=])\s{0,20}(["'`]?)([A-Za-z0-9+/_=.~-]{16,200})\1/i
 
 const PLACEHOLDER =
   /example|dummy|fake|placeholder|changeme|change-me|your[_-]|xxxx|\.\.\.|<[^>]+>|\*{3}|0123456789|test[_-]?(key|token|secret)|redacted|sample|not-?a-?(real-?)?(secret|key|token)/i
@@ -47,6 +52,30 @@ export function secretIn(line: string): SecretFound | undefined {
   if (value === undefined || PLACEHOLDER.test(line)) return undefined
   if (!assigned?.[1] && !/^\s*[\w."'-]+\s*[:=]/.test(line)) return undefined
   return looksRandom(value) ? { kind: 'a value that looks like a secret', certain: false } : undefined
+}
+
+/** Whether a text holds a key of a vendor's shape, on whatever line. */
+export function holdsKey(text: string): boolean {
+  return VENDORS.some(([, pattern]) => {
+    for (const [match] of text.matchAll(everywhere(pattern))) if (!PLACEHOLDER.test(match)) return true
+    return false
+  })
+}
+
+/** The text without keys of a vendor's shape; of a private key all that follows its first line until its last. */
+export function withoutKeys(text: string): string {
+  let rest = text.replace(PRIVATE_KEY, HIDDEN)
+  for (const [, pattern] of VENDORS)
+    rest = rest.replace(everywhere(pattern), (match) => (PLACEHOLDER.test(match) ? match : HIDDEN))
+  return rest
+}
+
+const HIDDEN = '[secret]'
+const PRIVATE_KEY =
+  /-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----[^-]{0,20000}(?:-----END [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----)?/g
+
+function everywhere(pattern: RegExp): RegExp {
+  return new RegExp(pattern, `${pattern.flags}g`)
 }
 
 /** Words, paths and identifiers repeat letters and stay in one case; keys do not. */
