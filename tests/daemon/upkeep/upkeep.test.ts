@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -12,6 +21,7 @@ import { dailyBackup } from '../../../daemon/upkeep/daily-backup.ts'
 import { createUpkeep } from '../../../daemon/upkeep/upkeep.ts'
 import { createFakeClock } from '../../fakes/fake-clock.ts'
 import { makeRepository } from '../../fakes/repositories.ts'
+import type { Script } from '../../fakes/scripted-agent.ts'
 import { openRoom, plan, task } from '../../scenarios/daemon-room.ts'
 
 let folder: string
@@ -174,18 +184,41 @@ test('in a daemon: wires and outputs of ended goals go, those of a goal under wa
   await room.settled()
   await room.add(plan([task('b')]), repository, { autonomy: 'ask-land' })
   await room.settled('2')
-  const [ended, open] = room.query<{ id: string }>('select id from task order by createdAt')
-  const before = readdirSync(room.paths.outputsDir)
-  expect(existsSync(join(room.paths.runsDir, ended!.id))).toBe(true)
+  // A third is in the middle: its agent has written something and waits for an answer.
+  const steps: Script = [
+    { do: 'write', path: 'c.txt', text: 'half of it\n' },
+    { do: 'ask', command: 'ssh example.org', yes: [{ do: 'write', path: 'c.txt', text: 'good\n' }] },
+  ]
+  await room.add(plan([task('c', steps)]), repository)
+  await room.openAsk('permission', '3')
+  const tasks = room.query<{ id: string; worktree: string | null }>('select id, worktree from task order by createdAt')
+  const [ended, landing, midway] = tasks.map((one) => ({ ...one, runs: join(room.paths.runsDir, one.id) }))
+  const outputsOf = (goal: number) =>
+    room
+      .query<{ results: string }>(
+        `select p.results from proof p join goal g on g.id = p.goalId where g.number = ${goal}`,
+      )
+      .flatMap(({ results }) => (JSON.parse(results) as { outputDigest: string }[]).map((one) => one.outputDigest))
+  const kept = () => readdirSync(room.paths.outputsDir).map((name) => name.slice(0, 64))
+  const refs = room.clone('for-each-ref')
+  expect(existsSync(ended!.runs)).toBe(true)
+  expect(outputsOf(2).length).toBeGreaterThan(0)
 
   await room.daemon.upkeep.runNow()
-  expect(existsSync(join(room.paths.runsDir, ended!.id))).toBe(false)
-  expect(readdirSync(room.paths.outputsDir).length).toBeGreaterThan(0)
-  expect(readdirSync(room.paths.outputsDir).length).toBeLessThanOrEqual(before.length)
-  expect(existsSync(room.daemon ? join(room.paths.backupsDir) : '')).toBe(true)
+  expect(existsSync(ended!.runs)).toBe(false)
+  expect(existsSync(midway!.runs)).toBe(true)
+  expect(readFileSync(join(midway!.worktree!, 'c.txt'), 'utf8')).toBe('half of it\n')
+  expect(kept()).toEqual(expect.arrayContaining(outputsOf(2)))
+  expect(room.clone('for-each-ref')).toBe(refs)
+  expect(readdirSync(room.paths.backupsDir)).toHaveLength(1)
   expect(room.log.filter((line) => line.includes('upkeep failed'))).toEqual([])
+  // That the budget cannot be met without taking work is said.
+  expect(room.log.some((line) => line.includes('the rest holds work'))).toBe(true)
   expect((await room.daemon.goals.report('1')).markdown).toContain('done')
+  expect(landing!.worktree).toBeNull()
   await room.answer('land-approval', 'accept')
-  expect((await room.settled('2')).goal.state).toBe('met')
-  expect(open).toBeDefined()
+  expect((await room.until(({ goal }) => goal.state !== 'open', '2')).goal.state).toBe('met')
+  const permission = await room.openAsk('permission', '3')
+  await room.daemon.inbox.answer(permission.id, { choice: permission.choices[0]!.id, by: 'test' })
+  expect((await room.settled('3')).goal.state).toBe('met')
 })
