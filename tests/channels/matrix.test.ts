@@ -5,6 +5,7 @@ import { silentLog } from '../../core/world.ts'
 import type { Channel, ChannelMemory, InboundEvent } from '../../daemon/channels/channel.ts'
 import { createMatrixChannel } from '../../daemon/channels/matrix/matrix-channel.ts'
 import { type FakeEvent, type MatrixServer, startMatrixServer } from '../fakes/matrix-server.ts'
+import { PUBLISHED } from '../fakes/matrix-words.ts'
 import { channelContract, type Stage } from './channel-contract.ts'
 
 const ME = '@claw:example.org'
@@ -186,4 +187,43 @@ test('a token that was withdrawn is trouble that does not pass by itself, told o
   await expect
     .poll(() => troubles[0])
     .toMatchObject({ mayPass: false, words: expect.stringContaining('M_UNKNOWN_TOKEN') })
+})
+
+test('Markdown goes as plain words and as HTML in which nothing of the words is markup', async () => {
+  await using server = await startServer()
+  const channel = openOn(server, createMemory())
+  await using _ = channel
+  const chat = { id: DIRECT, kind: 'direct' as const }
+  const text = '**bold** `a<b` [site](https://example.org)\n<script>x</script>\n```ts\nlet a\n```'
+  const { messageId } = await channel.send(chat, { text, key: 'k' })
+  const content = () => server.rooms.get(DIRECT)!.events.at(-1)!.content
+  expect(content()).toMatchObject({
+    body: 'bold a<b site (https://example.org)\n<script>x</script>\nlet a',
+    format: 'org.matrix.custom.html',
+    formatted_body:
+      '<strong>bold</strong> <code>a&lt;b</code> <a href="https://example.org">site</a><br>' +
+      '&lt;script&gt;x&lt;/script&gt;<br><pre><code class="language-ts">let a</code></pre>',
+  })
+  await channel.edit(chat, messageId, { text: '*done*', key: 'k2' })
+  expect(content()['m.new_content']).toMatchObject({ body: 'done', formatted_body: '<em>done</em>' })
+  await channel.send(chat, { text: 'plain', key: 'k3' })
+  expect(content()).toEqual({ msgtype: 'm.text', body: 'plain' })
+})
+
+test('what homeservers would refuse the fake refuses too: it is held to the published description', async () => {
+  await using server = await startServer()
+  expect(PUBLISHED.source).toMatch(/matrix-spec.*commit [0-9a-f]{40}/)
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) }
+    const response = await fetch(`${server.url}/_matrix/client/v3${path}`, init)
+    return [response.status, ((await response.json()) as { errcode?: string }).errcode]
+  }
+  const room = `/rooms/${encodeURIComponent(DIRECT)}`
+  expect(await ask('GET', '/sync?sinze=s0')).toEqual([400, 'M_BAD_JSON'])
+  expect(await ask('GET', `${room}/messages?from=t0`)).toEqual([400, 'M_BAD_JSON'])
+  expect(await ask('PUT', `${room}/typing/x`, { timeout: 1 })).toEqual([400, 'M_BAD_JSON'])
+  expect(await ask('PUT', `${room}/send/m.room.message/1`, { msgtype: 'm.text' })).toEqual([400, 'M_BAD_JSON'])
+  expect(await ask('POST', `${room}/send/m.room.message/1`, {})).toEqual([404, 'M_UNRECOGNIZED'])
+  expect(await ask('PUT', `${room}/send/m.room.message/1`, { msgtype: 'm.text', body: 'x' })).toEqual([200, undefined])
 })

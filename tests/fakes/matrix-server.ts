@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { type Operation, operationFor, whyNotAnswered, whyNotAsked, whyNotContent } from './matrix-words.ts'
 
 /**
- * A homeserver on loopback that does what matters to a client as the client-server API (v1.11) says: a true long
+ * A homeserver on loopback that does what matters to a client as the client-server API says, and takes and gives
+ * nothing that its published description does not have (matrix-words.ts): a true long
  * poll with `since`, limited timelines with `/messages`, transaction ids that make one message of two requests,
  * M_LIMIT_EXCEEDED with its moment, M_UNKNOWN_TOKEN, media that need a token.
  */
@@ -78,9 +80,15 @@ export async function startMatrixServer({ user, token }: { user: string; token: 
     const path = decodeURIComponent(url.pathname)
     seen.push(path)
     const body = await read(request)
+    const operation = operationFor(request.method ?? '', url.pathname)
+    if (!operation)
+      return say(response, 404, { errcode: 'M_UNRECOGNIZED', error: `Unrecognized request ${request.method} ${path}` })
+    operations.set(response, operation)
     const json = () => JSON.parse(body.toString('utf8')) as Record<string, unknown>
     if (request.headers.authorization !== `Bearer ${token}`)
       return say(response, 401, { errcode: 'M_UNKNOWN_TOKEN', error: 'Unrecognised access token.', soft_logout: false })
+    const wrong = whyNotAsked(operation, url.searchParams, jsonIn(body))
+    if (wrong) return say(response, 400, { errcode: 'M_BAD_JSON', error: wrong })
     const send = /^\/_matrix\/client\/v3\/rooms\/([^/]+)\/send\/([^/]+)\/(.+)$/.exec(path)
     if (send && request.method === 'PUT') {
       const [, room, type, transaction] = send as unknown as [string, string, string, string]
@@ -92,6 +100,8 @@ export async function startMatrixServer({ user, token }: { user: string; token: 
       if (!rooms.get(room)?.members.includes(user))
         return say(response, 403, { errcode: 'M_FORBIDDEN', error: `User ${user} not in room ${room}` })
       if (body.byteLength > 65_536) return say(response, 413, { errcode: 'M_TOO_LARGE', error: 'event too large' })
+      const odd = whyNotContent(type, json())
+      if (odd) return say(response, 400, { errcode: 'M_BAD_JSON', error: `${type}: ${odd}` })
       const before = byTransaction.get(`${type} ${transaction}`)
       const event_id = before ?? put(room, user, type, json())
       byTransaction.set(`${type} ${transaction}`, event_id)
@@ -118,7 +128,7 @@ export async function startMatrixServer({ user, token }: { user: string; token: 
       if (inRoom[2] === 'event') {
         const event = room.events.find((other) => other.event_id === inRoom[3])
         return event
-          ? say(response, 200, event)
+          ? say(response, 200, { ...event, room_id: inRoom[1] })
           : say(response, 404, { errcode: 'M_NOT_FOUND', error: 'no such event' })
       }
       const [from, to] = [
@@ -130,7 +140,7 @@ export async function startMatrixServer({ user, token }: { user: string; token: 
       const chunk = order.slice(first, from).flatMap(({ room: id, event }) => (id === inRoom[1] ? [event] : []))
       return say(response, 200, {
         start: `t${from}`,
-        chunk: chunk.reverse(),
+        chunk: chunk.reverse().map((event) => ({ ...event, room_id: inRoom[1] })),
         ...(first > to ? { end: `t${first}` } : {}),
       })
     }
@@ -163,7 +173,10 @@ export async function startMatrixServer({ user, token }: { user: string; token: 
   }
 
   const server = createServer((request, response) => {
-    void answer(request, response).catch((error) => say(response, 500, { errcode: 'M_UNKNOWN', error: String(error) }))
+    void answer(request, response).catch((error) => {
+      operations.delete(response)
+      say(response, 500, { errcode: 'M_UNKNOWN', error: String(error) })
+    })
   })
   let port = 0
   const listen = () =>
@@ -200,9 +213,23 @@ export async function startMatrixServer({ user, token }: { user: string; token: 
   }
 }
 
+const operations = new WeakMap<ServerResponse, Operation>()
+
+/** An answer that no homeserver would give is no answer: the test that led to it fails. */
 function say(response: ServerResponse, status: number, body: unknown): void {
+  const operation = operations.get(response)
+  const why = operation && whyNotAnswered(operation, status, body)
+  if (why) throw new Error(`${operation.method} ${operation.path} answers ${status}: ${why}`)
   if (!response.writableEnded)
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+function jsonIn(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 async function read(request: IncomingMessage): Promise<Buffer> {

@@ -2,6 +2,7 @@ import type { MatrixConfig } from '../../../config/channels.ts'
 import { MINUTE, SECOND } from '../../../core/clock.ts'
 import { Fault, isFault } from '../../../core/fault.ts'
 import type { Channel, ChannelDeps, Chat, InboundEvent, Outgoing, Receive, Trouble } from '../channel.ts'
+import { escapeHtml, toHtml, toPlain } from '../markdown-html.ts'
 import { createMatrixApi } from './matrix-api.ts'
 import { type RoomEvent, replyTarget, type Sync, toInbound } from './matrix-events.ts'
 
@@ -183,7 +184,7 @@ export function createMatrixChannel(config: MatrixConfig, deps: ChannelDeps): Ch
       typing: true,
       files: true,
       idempotent: true,
-      markdown: false,
+      markdown: true,
     },
     limits: {
       // An event has 65,536 bytes at most, and a UTF-16 unit takes up to three of them (twice for an edit).
@@ -214,19 +215,19 @@ export function createMatrixChannel(config: MatrixConfig, deps: ChannelDeps): Ch
       const content = file
         ? {
             msgtype: 'm.file',
-            body: text || file.name,
+            ...(text === '' ? { body: file.name } : wordsOf(text)),
             filename: file.name,
             url: await upload(file, signal),
             info: { mimetype: file.mime, size: file.data.byteLength },
           }
-        : { msgtype: 'm.text', body: text }
+        : { msgtype: 'm.text', ...wordsOf(text) }
       return { messageId: await put(chat, 'm.room.message', key, { ...content, ...relation }, signal) }
     },
     async edit(chat, messageId, { text, key }, signal) {
       const content = {
         msgtype: 'm.text',
-        body: `* ${text}`,
-        'm.new_content': { msgtype: 'm.text', body: text },
+        body: `* ${toPlain(text)}`,
+        'm.new_content': { msgtype: 'm.text', ...wordsOf(text) },
         'm.relates_to': { rel_type: 'm.replace', event_id: messageId },
       }
       await put(chat, 'm.room.message', key, content, signal)
@@ -255,4 +256,16 @@ export function createMatrixChannel(config: MatrixConfig, deps: ChannelDeps): Ch
       await loop
     },
   }
+}
+
+/** What a homeserver takes as one event is 65,536 bytes; the words twice and what is around them must fit. */
+const HTML_MAX = 30_000
+
+/** Plain words for clients that show no more, and the same with what Markdown says of them. */
+function wordsOf(markdown: string): { body: string; format?: string; formatted_body?: string } {
+  const body = toPlain(markdown)
+  const html = toHtml(markdown)
+  const isPlain = html === escapeHtml(body)
+  if (isPlain || Buffer.byteLength(JSON.stringify(html)) > HTML_MAX) return { body }
+  return { body, format: 'org.matrix.custom.html', formatted_body: html }
 }
