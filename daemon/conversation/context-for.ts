@@ -150,7 +150,12 @@ export function createContextFor({ store, world, owner, config, attachments }: C
           if (!goals.every(isOurs)) speaker.onForeign()
           return goals
         },
-        show: (name) => onGoal('see', 'see goal', name, () => foreign(owner.goals.show(name))),
+        async show(name) {
+          const view = await onGoal('see', 'see goal', name, () => foreign(owner.goals.show(name)))
+          if (whyNot(person, 'look', view.goal) === undefined) return view
+          // How it stands, and nothing of what is in it.
+          return { ...view, plan: null, versions: [], landings: [], proofs: [], asks: [] }
+        },
         showTask: (name) => onGoal('look', 'look into task', name, () => foreign(owner.goals.showTask(name))),
         review: (name) => onGoal('look', 'look into', name, () => foreign(owner.goals.review(name))),
         report: (name) => onGoal('look', 'read the report of goal', name, () => foreign(owner.goals.report(name))),

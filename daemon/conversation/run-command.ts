@@ -1,9 +1,12 @@
 /** What the plain commands do: the same tools that a brain has, without a brain. */
+import type { Clock } from '../../core/clock.ts'
+import { Fault } from '../../core/fault.ts'
 import type { Person } from '../../core/person.ts'
 import { oneLine } from '../../core/plain-text.ts'
 import type { OwnerContext } from '../../tools/context.ts'
 import { OWNER_TOOLS } from '../../tools/index.ts'
 import { askLine, clip, goalLine, shapeAsk, shapeGoal } from '../../tools/shapes.ts'
+import { whyNot } from '../people/rights.ts'
 import { callTool, type ToolResult } from './chat-tools.ts'
 import { type Command, choiceFor } from './read-command.ts'
 
@@ -29,7 +32,7 @@ export async function runCommand(
     by: string
     hasBrain: boolean
     signal: AbortSignal
-    clock: import('../../core/clock.ts').Clock
+    clock: Clock
   },
 ): Promise<CommandAnswer> {
   const call = (tool: string, input: object): Promise<ToolResult> =>
@@ -75,8 +78,12 @@ export async function runCommand(
           )
         ).text,
       }
-    case 'plan':
+    case 'plan': {
+      const { goal } = await context.goals.show(command.name)
+      const why = whyNot(who.person, 'look', goal)
+      if (why !== undefined) throw new Fault('role_refused', `${who.person.name} may not look into the plan: ${why}`)
       return { text: (await call('show_plan', { goal: command.name })).text }
+    }
     case 'proof':
       return { text: await proofText(command.name, context, call) }
     case 'diff': {

@@ -4,7 +4,9 @@
  */
 export function asData(name: string, text: string, charactersMax: number): string {
   const inside = clipEnds(text, charactersMax).replaceAll(/<(?=\s*\/?\s*untrusted-data)/gi, '‹')
-  return `<untrusted-data name="${name}">\n${inside}\n</untrusted-data>`
+  // The name may be somebody's too: a file's, a sender's.
+  const plain = name.replaceAll(/[<>"\p{Cc}]/gu, ' ')
+  return `<untrusted-data name="${plain}">\n${inside}\n</untrusted-data>`
 }
 
 /** The beginning and the end; what is between is named by its length. */

@@ -17,8 +17,8 @@ export interface Said {
 export interface ChatRoomOptions {
   /** Undefined: there is no brain. Asked with the prompt; how often it was asked, from 1. */
   brain?: (prompt: string, nth: number) => Said | Answer
-  /** What the planner answers, where a goal brings no plan. */
-  plan?: PlanDraft
+  /** What the planner answers, where a goal brings no plan; of several, one after the other and the last again. */
+  plan?: PlanDraft | PlanDraft[]
   summary?: (prompt: string) => string
   config?: Record<string, unknown>
   clock?: RoomOptions['clock']
@@ -64,6 +64,8 @@ const SUMMARY = 'You keep the memory of a chat'
 export async function openChatRoom(options: ChatRoomOptions = {}): Promise<ChatRoom> {
   const { brain, plan, summary = () => 'Nothing yet.' } = options
   const server = createFakeServer({ now: () => Date.now() })
+  const plans = plan === undefined ? [] : [plan].flat()
+  let planned = 0
   let nth = 0
   const model =
     brain &&
@@ -71,7 +73,8 @@ export async function openChatRoom(options: ChatRoomOptions = {}): Promise<ChatR
       script(request): Answer | undefined {
         if (request.system.includes(CONVERSE)) return answerOf(brain(promptOf(request), ++nth))
         if (request.system.includes(SUMMARY)) return { json: { summary: summary(promptOf(request)) } }
-        return plan && { json: { ...plan, tasks: plan.tasks.map((task) => ({ act: null, ...task })) } }
+        const draft = plans[Math.min(planned++, plans.length - 1)]
+        return draft && { json: { ...draft, tasks: draft.tasks.map((task) => ({ act: null, ...task })) } }
       },
     }))
   if (model) onTestFinished(() => model[Symbol.asyncDispose]())
