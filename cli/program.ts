@@ -109,10 +109,11 @@ export function createProgram(run: Run): Command {
   )
   leaf(program, 'events', 'Print what happened.')
     .option('--goal <goal>', 'Only of this goal.')
+    .option('--type <word>', 'Only of types that begin so: permission for what agents were allowed, and why.')
     .option('--after <id>', 'Only what came after this event.', wholeNumber)
     .option('--limit <number>', 'The last so many; with --after the first so many.', wholeNumber, 50)
     .option('-f, --follow', 'Go on printing what comes.')
-    .action((options: Json & { goal?: string; after?: number; limit: number; follow?: boolean }) =>
+    .action((options: Json & { goal?: string; type?: string; after?: number; limit: number; follow?: boolean }) =>
       run(options, async (surface) => (await import('./commands/events.ts')).events(surface, options)),
     )
 

@@ -13,6 +13,8 @@ const PAGE = 1000
 
 interface EventOptions {
   goal?: string
+  /** Types that begin so. */
+  type?: string
   after?: number
   limit: number
   follow?: boolean
@@ -25,36 +27,42 @@ export async function events(surface: Surface, options: EventOptions): Promise<n
     print(surface, event)
     cursor = event.id
   }
-  if (options.follow) await follow(surface, locateIn(surface.paths), options.goal, cursor)
+  if (options.follow) await follow(surface, locateIn(surface.paths), options, cursor)
   return EXIT.ok
 }
 
 /** The first so many after the cursor; without one, the last so many there are. */
-async function collect(client: Client, { goal, after, limit }: EventOptions): Promise<StoredEvent[]> {
+async function collect(client: Client, { goal, type = '', after, limit }: EventOptions): Promise<StoredEvent[]> {
   let kept: StoredEvent[] = []
   let cursor = after ?? 0
   for (;;) {
-    const wanted = after === undefined ? PAGE : Math.min(PAGE, limit - kept.length)
-    if (wanted <= 0) return kept
+    if (after !== undefined && kept.length >= limit) return kept.slice(0, limit)
+    // Of one type only, nobody knows how many are to be read for so many.
+    const wanted = after === undefined || type !== '' ? PAGE : Math.min(PAGE, limit - kept.length)
     const query = { after: String(cursor), limit: String(wanted), goal }
     const response = await client.v1.events.$get({ query } as never)
     const page = ((await response.json()) as { events: StoredEvent[] }).events
-    kept = [...kept, ...page]
+    kept = [...kept, ...page.filter((event) => event.type.startsWith(type))]
     if (after === undefined) kept = limit === 0 ? [] : kept.slice(-limit)
-    if (page.length < wanted) return kept
+    if (page.length < wanted) return after === undefined ? kept : kept.slice(0, limit)
     cursor = page.at(-1)!.id
   }
 }
 
 /** Goes on after a break exactly where it was. */
-async function follow(surface: Surface, locate: Locate, goal: string | undefined, start: number): Promise<void> {
+async function follow(
+  surface: Surface,
+  locate: Locate,
+  { goal, type = '' }: EventOptions,
+  start: number,
+): Promise<void> {
   let cursor = start
   let awaySince: number | undefined
   for (;;) {
     try {
       for await (const event of streamEvents(locate, { after: cursor, goal, signal: surface.signal })) {
         awaySince = undefined
-        print(surface, event)
+        if (event.type.startsWith(type)) print(surface, event)
         cursor = event.id
       }
     } catch (error) {
