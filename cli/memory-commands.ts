@@ -83,7 +83,7 @@ export function memoryCommands(program: Command, leaf: Leaf, run: Run): void {
   leaf(
     memory,
     'import <from>',
-    'Bring notes in, shown first: a folder of Markdown, ~/.claude, ~/.codex, or the conversations.json of an export.',
+    'Bring notes in, shown first: a folder of Markdown, ~/.claude, ~/.codex, or the folder of an export of ChatGPT or Claude.',
   )
     .option('--scope <scope>', `Where they hold: ${SCOPE_WORDS}; default: global.`)
     .option('--yes', 'Write them without asking.')

@@ -132,11 +132,19 @@ export async function importNotes(
   surface.print(`${countOf(imported!.added, 'note')} came in; ${imported!.known} were known.`)
 }
 
+const SOURCES: Record<string, string> = {
+  markdown: 'a folder of Markdown',
+  'claude-code': 'memory of Claude Code',
+  codex: 'memory of Codex',
+  'chatgpt-export': 'an export of ChatGPT',
+  'claude-export': 'an export of Claude',
+}
+
 function previewLines({ paint, width }: Surface, { kind, add, known, skipped }: ImportPreview): string[] {
   const size = add.reduce((sum, one) => sum + one.bytes, 0)
   const more = (list: readonly unknown[]) => (list.length > SHOWN_MAX ? [`  and ${list.length - SHOWN_MAX} more`] : [])
   return [
-    `${kind}: ${countOf(add.length, 'new note')} (${bytes(size)}), ${known} known already, ${skipped.length} left out`,
+    `${SOURCES[kind] ?? kind}: ${countOf(add.length, 'new note')} (${bytes(size)}), ${known} known already, ${skipped.length} left out`,
     ...add
       .slice(0, SHOWN_MAX)
       .map((one) => `  ${paint('green', '+')} ${pad(one.kind, 11)} ${clip(oneLine(one.title), width() - 16)}`),

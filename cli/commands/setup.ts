@@ -68,7 +68,10 @@ export async function setup(surface: Surface, options: SetupOptions): Promise<nu
   const fit = agentsFor(answers.source, configured, agents)
   const proof = options.proof === false || fit.length === 0 ? null : await proveIt(surface)
   if (surface.isJson) surface.printJson({ file: configFile, written: isNew, text, proof })
-  else tellEnd(surface, answers.source, fit.length > 0, proof)
+  else {
+    tellEnd(surface, answers.source, fit.length > 0, proof)
+    await tellMemory(surface)
+  }
   return proof === null || proof.met ? EXIT.ok : EXIT.failed
 }
 
@@ -126,6 +129,16 @@ async function proveIt(surface: Surface): Promise<ProofOfSetup> {
   surface.say(surface.paintErr('gray', 'one tiny goal as proof:'))
   const client = await connect(surface, { start: true })
   return (await import('../setup/prove.ts')).prove(surface, client)
+}
+
+/** Search by meaning is offered, not fetched: it is the owner's network. */
+async function tellMemory(surface: Surface): Promise<void> {
+  const client = await connect(surface, { start: true })
+  const { words } = (await (await client.v1.memory.model.$get()).json()) as { words: string }
+  if (!words.includes('words alone (the model')) return
+  surface.print(
+    `${surface.paint('gray', '–')} ${pad('memory', 12)} recalls by words alone; claw memory fetch-model gets the model for recall by meaning, once`,
+  )
 }
 
 function tellEnd(surface: Surface, source: Settled, canWork: boolean, proof: ProofOfSetup | null): void {

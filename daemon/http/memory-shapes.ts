@@ -125,7 +125,7 @@ export const ImportBody = z.strictObject({
     .min(1)
     .max(4096)
     .describe(
-      'An absolute path: a folder of Markdown, `~/.claude`, `~/.codex`, or the conversations.json of an export.',
+      'An absolute path: a folder of Markdown, `~/.claude`, `~/.codex`, or the folder of an export of ChatGPT or Claude.',
     ),
   scope: room.default('global').describe(`Where the notes hold: ${ROOM_WORDS}.`),
   write: z.boolean().default(false).describe('False: only says what would be added.'),

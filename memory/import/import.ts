@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { Fault } from '../../core/fault.ts'
 import type { ImportPreview, ImportResult, NoteDraft } from '../memory.ts'
 import type { Note, Scope } from '../note.ts'
@@ -82,10 +82,18 @@ async function readSource(from: string): Promise<ImportSource> {
   const found = await stat(from).catch((cause: unknown) => {
     throw new Fault('input_invalid', `${from} cannot be read`, { cause })
   })
-  if (found.isDirectory()) return await readMarkdownFolder(from)
+  if (found.isDirectory()) {
+    // An export that was unpacked; a folder of notes has no such file.
+    const exported = join(from, 'conversations.json')
+    const isExport = await stat(exported).then(
+      (file) => file.isFile(),
+      () => false,
+    )
+    return isExport ? await readChatExport(exported) : await readMarkdownFolder(from)
+  }
   if (/\.json$/i.test(from)) return await readChatExport(from)
   throw new Fault('input_invalid', `${from} is neither a folder of notes nor a conversations.json`, {
-    hint: 'Unpack the export and name its conversations.json.',
+    hint: 'Unpack the export and name its folder.',
   })
 }
 

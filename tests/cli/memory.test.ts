@@ -159,7 +159,7 @@ test('an import is shown first, written with --yes, and adds nothing the second 
   writeFileSync(join(home, 'vault/empty.md'), '')
   const shown = await run(['memory', 'import', 'vault'])
   expect(shown.code).toBe(0)
-  expect(shown.stdout).toMatch(/^markdown: 2 new notes \(\S+ B\), 0 known already, 1 left out\n/)
+  expect(shown.stdout).toMatch(/^a folder of Markdown: 2 new notes \(\S+ B\), 0 known already, 1 left out\n/)
   expect(shown.stdout).toContain('left out: empty.md: empty')
   expect(shown.stderr).toContain('Nothing was written; --yes writes it.')
   expect(room.memory.listNotes()).toEqual([])

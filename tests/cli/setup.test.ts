@@ -125,6 +125,7 @@ describe('with a real daemon and a scripted model', { timeout: SLOW }, () => {
     })
     expect(said.code, said.stdout + said.stderr).toBe(0)
     expect(said.stdout).toMatch(/It works: an agent wrote hello\.txt, its check passed, and it was landed/)
+    expect(said.stdout).toContain('claw memory fetch-model gets the model for recall by meaning')
     const text = readFileSync(join(home, 'config.yaml'), 'utf8')
     expect(text).toContain('# mine\nruns:\n  max: 2\n')
     expect(text).toContain('dayUsdMax: 5')

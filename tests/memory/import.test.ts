@@ -96,6 +96,8 @@ test('a ChatGPT export: the branch that was read, turn by turn', async () => {
   })
   expect((await memory.recall('abandoned')).passages).toEqual([])
   expect(await memory.applyImport(file)).toMatchObject({ added: 0, known: 1 })
+  // The folder that the export was unpacked to is the same import.
+  expect(await memory.previewImport(dirname(file))).toMatchObject({ kind: 'chatgpt-export', add: [], known: 1 })
 })
 
 test('a Claude export, a long conversation in several notes', async () => {
@@ -129,5 +131,15 @@ test.each([
   await expect(memory.applyImport(file)).rejects.toMatchObject({
     code: 'input_invalid',
     message: expect.stringContaining(why),
+  })
+})
+
+test('an export that is still packed is refused with what to do', async () => {
+  const file = join(makeDir(), 'export.zip')
+  writeFileSync(file, 'PK')
+  const { memory } = await openRoom()
+  await expect(memory.previewImport(file)).rejects.toMatchObject({
+    code: 'input_invalid',
+    hint: 'Unpack the export and name its folder.',
   })
 })
