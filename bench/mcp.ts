@@ -1,6 +1,6 @@
 /**
- * MCP calls a second over HTTP with fifty clients at once, and what is left behind: calls that were lost, memory that
- * stayed. The endpoint listens in this process over fakes, so it is the protocol that is measured; the clients are a
+ * MCP calls a second over HTTP with fifty clients at once, how long an answer takes then and with one client alone, and
+ * what is left behind: calls that were lost, memory that stayed. The endpoint listens in this process over fakes, so it is the protocol that is measured; the clients are a
  * process of their own.
  */
 import { execFile } from 'node:child_process'
@@ -20,17 +20,19 @@ const run = promisify(execFile)
 export async function measure(): Promise<Figure[]> {
   await using place = await serveMcpPlace()
   place.goals.put(aGoalView())
-  const round = async (seconds: number) => {
+  const round = async (seconds: number, clients = 50) => {
     const cpu = process.cpuUsage()
-    const { stdout } = await run(process.execPath, [CLIENTS, place.server.url, TOKEN, String(seconds)])
+    const args = [CLIENTS, place.server.url, TOKEN, String(seconds), String(clients)]
+    const { stdout } = await run(process.execPath, args)
     const { user, system } = process.cpuUsage(cpu)
-    const said = JSON.parse(stdout) as { calls: number; lost: number; seconds: number }
+    const said = JSON.parse(stdout) as { calls: number; lost: number; seconds: number; p50: number; p99: number }
     place.goals.calls.length = 0
     globalThis.gc?.()
     const memory = process.memoryUsage().heapUsed / 2 ** 20
-    return { rate: said.calls / said.seconds, cpu: (user + system) / 1000 / said.calls, lost: said.lost, memory }
+    return { ...said, rate: said.calls / said.seconds, cpu: (user + system) / 1000 / said.calls, memory }
   }
   await round(WARM_UP_SECONDS)
+  const alone = await round(WARM_UP_SECONDS, 1)
   const first = await round(SECONDS / 2)
   const second = await round(SECONDS / 2)
   return [
@@ -39,7 +41,11 @@ export async function measure(): Promise<Figure[]> {
       goal: '1',
       note: 'a core gives 1000 a second at 1 ms',
     }),
-    figure('lost calls', 'count', [first.lost + second.lost], { goal: '0' }),
+    figure('answer with 50 clients, p50', 'ms', [first.p50, second.p50], { note: 'each waits for 49 others' }),
+    figure('answer with 50 clients, p99', 'ms', [first.p99, second.p99]),
+    figure('answer with one client, p50', 'ms', [alone.p50]),
+    figure('answer with one client, p99', 'ms', [alone.p99]),
+    figure('lost calls', 'count', [alone.lost + first.lost + second.lost], { goal: '0' }),
     figure('heap grown between the halves', 'MB', [second.memory - first.memory], { note: 'exact with --expose-gc' }),
   ]
 }

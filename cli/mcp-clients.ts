@@ -31,6 +31,11 @@ export const CLIENTS: Readonly<Record<string, ClientProgram>> = {
     file: ({ env }) => join(env['CLAUDE_CONFIG_DIR'] || homeOf(env), '.claude.json'),
     change: (text, entry) => changeJson(text, 'mcpServers', entry && { type: 'stdio', ...entry }),
   },
+  'claude-desktop': {
+    title: 'Claude Desktop',
+    file: ({ env, platform }) => join(userFolder(env, platform), 'Claude', 'claude_desktop_config.json'),
+    change: (text, entry) => changeJson(text, 'mcpServers', entry),
+  },
   codex: {
     title: 'Codex',
     file: ({ env }) => join(env['CODEX_HOME'] || join(homeOf(env), '.codex'), 'config.toml'),
@@ -45,6 +50,21 @@ export const CLIENTS: Readonly<Record<string, ClientProgram>> = {
     title: 'Qwen Code',
     file: ({ env }) => join(homeOf(env), '.qwen', 'settings.json'),
     change: (text, entry) => changeJson(text, 'mcpServers', entry),
+  },
+  copilot: {
+    title: 'Copilot CLI',
+    file: ({ env }) => join(homeOf(env), '.copilot', 'mcp-config.json'),
+    change: (text, entry) => changeJson(text, 'mcpServers', entry && { type: 'local', ...entry, tools: ['*'] }),
+  },
+  opencode: {
+    title: 'OpenCode',
+    file: ({ env }) => join(env['XDG_CONFIG_HOME'] || join(homeOf(env), '.config'), 'opencode', 'opencode.json'),
+    change: (text, entry) =>
+      changeJson(
+        text,
+        'mcp',
+        entry && { type: 'local', command: [entry.command, ...entry.args], environment: entry.env, enabled: true },
+      ),
   },
   cursor: {
     title: 'Cursor',
