@@ -8,6 +8,7 @@ import { silentLog } from '../core/world.ts'
 import { createMemory } from '../memory/create-memory.ts'
 import type { EmbedderSettings } from '../memory/embed/embedder.ts'
 import type { Memory } from '../memory/memory.ts'
+import { serveMadeUpVectors } from './made-up-vectors.ts'
 import { type DataSet, type QuestionLine, readDataSet, readLocomo } from './recall-data.ts'
 import { type WrittenNotes, writeNotes } from './recall-notes.ts'
 import { makeCorpus } from './recall-scale.ts'
@@ -21,7 +22,7 @@ import { at, mean, type Quality, round, score } from './recall-score.ts'
  * Messages of a group become conversation notes, one for each sitting; a question is asked
  * in its group's scope. What counts is whether the message itself is found.
  */
-const HELP = `npm run bench -- recall [--data DIR] [--locomo DIR] [--scale 1000,10000,100000] [--model FOLDER|none] [--dtype q8] [--json] [--out FILE]`
+const HELP = `npm run bench -- recall [--data DIR] [--locomo DIR] [--scale 1000,10000,100000] [--model FOLDER|none|made-up] [--strangers] [--dtype q8] [--json] [--out FILE]`
 
 const WARM_UP = 5
 
@@ -35,6 +36,7 @@ export async function run(args: readonly string[]): Promise<void> {
       model: { type: 'string', default: 'none' },
       dtype: { type: 'string', default: 'q8' },
       index: { type: 'string', default: 'auto' },
+      strangers: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       out: { type: 'string' },
     },
@@ -55,7 +57,10 @@ export async function run(args: readonly string[]): Promise<void> {
     process.exitCode = 2
     return
   }
-  const embedder = chooseEmbedder(values.model, values.dtype)
+  await using madeUp = values.model === 'made-up' ? await serveMadeUpVectors() : null
+  const embedder = madeUp
+    ? { kind: 'remote' as const, url: madeUp.url, model: 'made-up', key: null, weight: null, timeoutMs: 60_000 }
+    : chooseEmbedder(values.model, values.dtype)
   const results = []
   for (const { name, where, load } of sets) {
     const data = await load().catch((error: Error) => {
@@ -67,6 +72,7 @@ export async function run(args: readonly string[]): Promise<void> {
       console.error(`data not found: ${where}`)
       continue
     }
+    if (values.strangers) data.questions.push(...askStrangers(data.questions))
     const result = { data: name, model: values.model, ...(await measure(data, embedder, values.index as 'auto')) }
     results.push(result)
     if (!values.json) print(result)
@@ -74,6 +80,24 @@ export async function run(args: readonly string[]): Promise<void> {
   const text = JSON.stringify(results.length === 1 ? results[0] : results, null, 2)
   if (values.json) console.log(text)
   if (values.out !== undefined) await writeFile(values.out, `${text}\n`)
+}
+
+/**
+ * Each question once more, asked in the next group: whoever speaks there lives a life of the same kind and knows
+ * nothing of it.
+ */
+export function askStrangers(questions: readonly QuestionLine[]): QuestionLine[] {
+  const groups = [...new Set(questions.map(({ group }) => group))]
+  if (groups.length < 2) return []
+  return questions
+    .filter(({ evidence }) => evidence.length > 0)
+    .map((question) => ({
+      ...question,
+      id: `${question.id} of a stranger`,
+      group: groups[(groups.indexOf(question.group) + 1) % groups.length]!,
+      evidence: [],
+      kind: 'stranger',
+    }))
 }
 
 function chooseEmbedder(model: string, dtype: string): EmbedderSettings {

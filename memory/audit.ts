@@ -2,6 +2,8 @@ import type { Finding, Profile } from './memory.ts'
 import type { Scope } from './note.ts'
 import type { Catalog } from './notes/catalog.ts'
 
+const ROOMS_MAX = 200
+
 /**
  * What the owner may want to look at. It reads the catalog alone and changes nothing.
  */
@@ -50,7 +52,20 @@ export async function audit(parts: {
     }
     bySubject.set(about, note.path)
   }
-  const { warning } = await parts.profile(['global'])
-  if (warning !== null) findings.push({ kind: 'profile', path: '', detail: warning })
+  return [...findings, ...(await fullProfiles(parts))]
+}
+
+/** Where standing notes do not fit, or soon will not: everywhere, or in the rooms that have some of their own. */
+async function fullProfiles({ catalog, now, profile }: Parameters<typeof audit>[0]): Promise<Finding[]> {
+  const { warning } = await profile(['global'])
+  if (warning !== null) return [{ kind: 'profile', path: '', detail: warning }]
+  const own = catalog
+    .holds(now)
+    .filter(({ scope, kind, notes, past }) => scope !== 'global' && kind === 'preference' && notes > past)
+  const findings: Finding[] = []
+  for (const { scope } of own.slice(0, ROOMS_MAX)) {
+    const { warning } = await profile([scope])
+    if (warning !== null) findings.push({ kind: 'profile', path: '', detail: `In ${scope}: ${warning}` })
+  }
   return findings
 }

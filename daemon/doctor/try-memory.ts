@@ -1,11 +1,12 @@
 import type { Finding } from '../../core/finding.ts'
-import type { MemoryStatus } from '../../memory/memory.ts'
+import type { Finding as AuditFinding, MemoryStatus } from '../../memory/memory.ts'
 import type { MemoryDoor } from '../memory/open-memory.ts'
 
 const MB = 1024 ** 2
 
 /**
- * The memory in three lines: the notes, their index, and what they are searched by. `--fix` builds the
+ * The memory in three lines: the notes, their index, and what they are searched by; one more where standing
+ * preferences do not fit. `--fix` builds the
  * index anew, which loses nothing, since the notes are the truth.
  */
 export async function tryMemory(memory: Pick<MemoryDoor, 'isOn' | 'open'>, fix: boolean): Promise<Finding[]> {
@@ -15,13 +16,14 @@ export async function tryMemory(memory: Pick<MemoryDoor, 'isOn' | 'open'>, fix: 
     const before = await opened.status()
     const test = before.lastSelfTest ?? (await opened.selfTest())
     const isSound = (test.passed || test.repaired) && before.alarms.length === 0
-    if (isSound || !fix) return lines(isSound ? before : { ...before, lastSelfTest: test }, isSound)
+    const full = fullLines(await opened.audit())
+    if (isSound || !fix) return [...lines(isSound ? before : { ...before, lastSelfTest: test }, isSound), ...full]
     await opened.reindex()
     const again = await opened.selfTest()
     const after = await opened.status()
     const isMended = again.passed && after.alarms.length === 0
     const [notes, index, model] = lines(after, isMended)
-    return [notes, isMended ? { ...index, mended: true } : index, model]
+    return [notes, isMended ? { ...index, mended: true } : index, model, ...full]
   } catch (error) {
     const words = `cannot be opened: ${error instanceof Error ? error.message : String(error)}`
     return [{ what: 'memory', level: 'fail', words, mend: 'Goals work without it. See `claw logs --level warn`.' }]
@@ -30,6 +32,13 @@ export async function tryMemory(memory: Pick<MemoryDoor, 'isOn' | 'open'>, fix: 
 
 function lines(status: MemoryStatus, isSound: boolean): [Finding, Finding, Finding] {
   return [notesLine(status), indexLine(status, isSound), modelLine(status)]
+}
+
+function fullLines(found: readonly AuditFinding[]): Finding[] {
+  const mend = 'Shorten, merge or unpin some of these notes, or raise `memory.profileTokensMax`.'
+  return found
+    .filter(({ kind }) => kind === 'profile')
+    .map(({ detail }) => ({ what: 'memory profile', level: 'warn', words: detail, mend }))
 }
 
 function notesLine({ notes, folder, skipped }: MemoryStatus): Finding {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { measure } from '../../bench/recall.ts'
+import { askStrangers, measure } from '../../bench/recall.ts'
 import { readDataSet, readMoment } from '../../bench/recall-data.ts'
 import { mean, score } from '../../bench/recall-score.ts'
 
@@ -77,4 +77,14 @@ test('a line that is wrong is named with its file and number', async () => {
   await expect(readDataSet(dir)).rejects.toThrow(/corpus\.jsonl:2: the line: /)
   await expect(readDataSet(makeData([{ text: 'x' }], []))).rejects.toThrow(/corpus\.jsonl:1: id: /)
   expect(await readDataSet('/nowhere')).toBeUndefined()
+})
+
+test('strangers are asked every answerable question once, each in another group', () => {
+  const ask = (id: string, group: string, evidence: string[]) => ({ id, group, text: 'Who?', evidence, kind: 'k' })
+  const questions = [ask('1', 'a', ['x']), ask('2', 'b', []), ask('3', 'c', ['z'])]
+  expect(askStrangers(questions).map(({ group, evidence }) => [group, evidence])).toEqual([
+    ['b', []],
+    ['a', []],
+  ])
+  expect(askStrangers([ask('1', 'a', ['x'])])).toEqual([])
 })

@@ -8,7 +8,11 @@ const clean = (text: string) => text.replaceAll(SECRET, '[secret]')
 
 test('nothing that is written down holds a secret: said, changed, replaced or imported', async () => {
   const { memory } = await openRoom({ clean })
-  const { note } = await memory.remember({ text: `The key of the heron is ${SECRET}`, tags: [SECRET], source: { from: 'owner', ref: null } })
+  const { note } = await memory.remember({
+    text: `The key of the heron is ${SECRET}`,
+    tags: [SECRET],
+    source: { from: 'owner', ref: null },
+  })
   const later = await memory.edit(note.id, { text: `The key of the heron is now ${SECRET}` })
   const whole = await memory.readText(later.id)
   await memory.replaceText(later.id, whole.text.replace('now', `once more ${SECRET} and now`), whole.hash)

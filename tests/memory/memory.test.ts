@@ -477,6 +477,18 @@ describe('profile', () => {
     expect(warnings[0]).toContain('NOT given')
     expect((await memory.audit()).map(({ kind }) => kind)).toContain('profile')
   })
+
+  test('what an editor wrote and does not fit is told too, by room, and named in the profile itself', async () => {
+    const { memory, put } = await openRoom({ profileTokensMax: 60 })
+    put('global/tabs.md', '---\nkind: preference\n---\nUse tabs')
+    put('repo/app/long.md', `---\nkind: preference\ntitle: Words\n---\n${'plain words please '.repeat(20)}`)
+    await memory.settled()
+    const told = (await memory.audit()).filter(({ kind }) => kind === 'profile')
+    expect(told).toEqual([
+      { kind: 'profile', path: '', detail: expect.stringMatching(/^In repo:app: The profile is full .*"Words"/) },
+    ])
+    expect((await memory.profile(['repo:app'])).text).toContain('not shown here, for want of room:** Words')
+  })
 })
 
 describe('owners', () => {

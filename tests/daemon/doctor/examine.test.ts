@@ -121,6 +121,15 @@ test('a memory that cannot be opened is told with what to do, and is well when i
   isLocked = false
   const [notes, index] = await tryMemory(door, false)
   expect([notes!.level, index!.level]).toEqual(['ok', 'ok'])
+  const opened = await room.daemon.memory.open()
+  const text = 'plain words please '.repeat(600)
+  await opened.remember({ kind: 'preference', text, source: { from: 'owner', ref: null } })
+  expect((await tryMemory(door, false)).at(-1)).toMatchObject({
+    what: 'memory profile',
+    level: 'warn',
+    words: expect.stringContaining('NOT given to agents'),
+    mend: expect.stringContaining('memory.profileTokensMax'),
+  })
   expect(await tryMemory({ ...door, isOn: false }, false)).toEqual([
     { what: 'memory', level: 'ok', words: 'off (`memory.enabled`)' },
   ])
