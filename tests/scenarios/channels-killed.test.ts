@@ -22,7 +22,7 @@ interface Side extends AsyncDisposable {
   said(): Promise<string[]>
 }
 
-const ROUNDS = 3
+const ROUNDS = 2
 
 async function slack(): Promise<Side> {
   const server = await startSlackServer()

@@ -34,6 +34,8 @@ export interface SocketDeps {
 const HELLO_MS = 30 * SECOND
 /** How long the other side may take to say goodbye. */
 const GOODBYE_MS = SECOND
+/** A connection that is silent for so long is dead; a third of it lies between two pings. */
+const PONG_MS = 20 * SECOND
 const TOGETHER_MAX = 100
 
 interface Waiting extends Envelope {
@@ -75,6 +77,7 @@ async function connectOnce(deps: SocketDeps, onHello: () => void): Promise<void>
   const client = new SocketModeClient({
     appToken: deps.appToken,
     autoReconnectEnabled: false,
+    clientPingTimeout: PONG_MS,
     logger: quietLogger,
     clientOptions: clientOptions(deps.apiRoot, closing),
   })
