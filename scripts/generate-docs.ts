@@ -234,7 +234,7 @@ function toolsPage(): string {
     '# Tools over MCP',
     '',
     'Served at `/mcp` on the daemon’s port (protocol revisions 2025-03-26 to 2026-07-28) and on stdio by `claw mcp`.',
-    '`claw mcp install claude|codex|cursor|gemini|qwen|vscode` writes it into a client’s configuration. Over HTTP every',
+    '`claw mcp install CLIENT` writes it into a client’s configuration ([MCP.md](MCP.md) has it all). Over HTTP every',
     'request wants a token: `claw token create NAME` makes one, `--read-only` one that gets the reading tools alone.',
     'A run has a token of its own that opens the tools of its task and nothing else, for as long as it lives. No tool',
     'finishes a task: only a proof does. A tool’s words, and its data as `structuredContent`, say the same.',
