@@ -36,6 +36,7 @@ export interface Answer {
 
 const TEXT_POOL = 100
 const VECTOR_POOL = 200
+const QUOTED_POOL = 5_000
 const PARTS_WEIGHT = 0.3
 const SPEAKER_PRIOR = 0.2
 const SPAN_PRIOR = 0.15
@@ -131,13 +132,18 @@ async function findQuoted(index: NoteIndex, quoted: readonly string[], where: Wh
   const found: Hit[] = []
   for (const phrase of quoted) {
     const terms = [...new Set(words(phrase))]
-    // A phrase of stop words alone cannot be looked up; the rest of the question still can.
-    const hits = await index.search({ words: terms, all: true }, where, TEXT_POOL)
-    const rows = new Map((await index.get(hits.map((hit) => hit.id))).map((row) => [row.id, row]))
     const wanted = squeezed(phrase)
-    for (const hit of hits) {
-      const row = rows.get(hit.id)
-      if (row && squeezed(`${row.title} ${row.heading} ${row.text}`).includes(wanted)) found.push({ ...hit, score: 1 })
+    // Many passages may have all the words and only a poor one among them the phrase: then all of them are read.
+    // A phrase of stop words alone cannot be looked up; the rest of the question still can.
+    for (const depth of [TEXT_POOL, QUOTED_POOL]) {
+      const hits = await index.search({ words: terms, all: true }, where, depth)
+      const rows = new Map((await index.get(hits.map((hit) => hit.id))).map((row) => [row.id, row]))
+      const exact = hits.filter(({ id }) => {
+        const row = rows.get(id)
+        return row && squeezed(`${row.title} ${row.heading} ${row.text}`).includes(wanted)
+      })
+      found.push(...exact.map((hit) => ({ ...hit, score: 1 })))
+      if (exact.length > 0 || hits.length < depth) break
     }
   }
   return found

@@ -193,6 +193,34 @@ describe('recall', () => {
     expect(recalled.abstained).toMatch(/no note/)
   })
 
+  test('what only shares everyday words with the notes gets nothing, what is about one of them gets that one', async () => {
+    const { memory, put } = await openRoom(asInProduct)
+    const about = ['herons', 'trains', 'bread', 'sailing', 'chess', 'roses', 'violins', 'glaciers']
+    for (const [i, thing] of about.entries()) {
+      for (const n of [1, 2, 3, 4]) {
+        put(
+          `${thing}${n}.md`,
+          `My friend told me about ${thing} last week. We had a good time and want to go there again in ${2010 + i * n}.`,
+        )
+      }
+    }
+    await memory.settled()
+    const strange = [
+      'Which insurance did my friend buy after the accident with the rented car?',
+      'How many kilos may the second suitcase of my friend weigh on that long flight?',
+      'What did the dentist say about the tooth that hurt all week?',
+    ]
+    for (const question of strange) {
+      const { passages, abstained } = await memory.recall(question)
+      expect([question, passages.map(({ title }) => title)]).toEqual([question, []])
+      expect(abstained).not.toBeNull()
+    }
+    for (const thing of about) {
+      const { passages } = await memory.recall(`What did my friend say about ${thing}?`, { limit: 1 })
+      expect(passages[0]?.path).toMatch(new RegExp(`^${thing}`))
+    }
+  })
+
   test('a quoted phrase is found as written and comes first, whatever else matches', async () => {
     const { memory, put } = await openRoom(asInProduct)
     for (let i = 0; i < 30; i++)
@@ -201,6 +229,15 @@ describe('recall', () => {
     await memory.settled()
     const { passages } = await memory.recall('what was that "pool error: timeout" connection error')
     expect(passages[0]!.path).toBe('exact.md')
+  })
+
+  test('a quoted phrase is found however many notes have its words, and however little they say of it', async () => {
+    const { memory, put } = await openRoom(asInProduct)
+    for (let i = 0; i < 150; i++)
+      put(`n${i}.md`, `# Note ${i}\n\nHeron red, red heron grey heron. A heron and a heron, red.`)
+    put('it.md', `# Notes of a long day\n\n${'Many other words stand here. '.repeat(15)}It was a grey red heron.`)
+    await memory.settled()
+    expect((await memory.recall('Who saw the "grey red heron"?', { limit: 1 })).passages[0]?.path).toBe('it.md')
   })
 
   test('a single rare word is enough to be found', async () => {
