@@ -17,6 +17,8 @@ interface ToolCall extends ToolUpdate {
   rawInput: unknown
   /** The MCP server it belongs to, where the program itself says so. */
   server: string | null
+  /** What it was called when it was announced. */
+  announced: string
 }
 
 export interface Reading {
@@ -69,6 +71,7 @@ export function createUpdateReader(worktree: string): UpdateReader {
       toolKind: text(update['kind']) ?? before?.toolKind ?? null,
       rawInput,
       server: serverOf(update) ?? before?.server ?? null,
+      announced: before?.announced ?? text(update['title']) ?? '',
     }
     calls.delete(id)
     calls.set(id, call)
@@ -93,7 +96,7 @@ export function createUpdateReader(worktree: string): UpdateReader {
         case 'tool_call_update': {
           const call = readTool(update, update['sessionUpdate'] === 'tool_call' ? 'pending' : 'running')
           if (!call) return { progress: false }
-          const { toolKind: _kind, rawInput: _input, server: _server, ...shown } = call
+          const { toolKind: _kind, rawInput: _input, server: _server, announced: _title, ...shown } = call
           return { progress: true, update: shown }
         }
         case 'plan': {
@@ -136,14 +139,15 @@ export function createUpdateReader(worktree: string): UpdateReader {
       const toolCall = record(params['toolCall'])
       const call = readTool(toolCall, 'pending')
       if (!call) return undefined
+      const server = call.server ?? announcedServer(call)
       return {
         toolCallId: call.id,
         title: call.title === 'tool' && call.command ? call.command.slice(0, TITLE_CHARACTERS_MAX) : call.title,
-        kind: permissionKind(call),
+        kind: server === null ? permissionKind(call) : 'mcp',
         paths: call.paths,
         command: call.command,
         rawInput: call.rawInput ?? null,
-        ...(call.server === null ? {} : { server: call.server }),
+        ...(server === null ? {} : { server }),
         options,
       }
     },
@@ -158,7 +162,6 @@ const PERMISSION_KINDS = ['read', 'edit', 'delete', 'move', 'search', 'execute',
 
 /** MCP has no kind of its own in ACP: its tools are known by how agents name them. */
 function permissionKind(call: ToolCall): PermissionRequest['kind'] {
-  if (call.server !== null) return 'mcp'
   const known = PERMISSION_KINDS.find((kind) => kind === call.toolKind)
   if (known) return known
   if (/^mcp[_.:]|__|\bmcp\b/i.test(call.title) || 'server' in record(call.rawInput)) return 'mcp'
@@ -179,6 +182,12 @@ function serverOf(update: Json): string | undefined {
   if (meta['provenance'] === 'mcp') return text(meta['serverId'])
   const { extensionName } = record(record(meta['goose'])['toolCall'])
   return extensionName === 'developer' ? undefined : text(extensionName)
+}
+
+/** Copilot calls a tool `claw-remember` when it announces it and by its title alone when it asks; what has a command or a path is none. */
+function announcedServer({ toolKind, command, paths, announced }: ToolCall): string | null {
+  if ((toolKind ?? 'other') !== 'other' || command !== null || paths.length > 0) return null
+  return /^(\w+)-[a-z]\w*$/.exec(announced)?.[1] ?? null
 }
 
 const WRITING_KEYS = [

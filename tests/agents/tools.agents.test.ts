@@ -27,13 +27,14 @@ interface Agent {
   shell?: true
 }
 
-/** OpenCode looks at a registry first and Copilot hides the server's name: their owners are asked more than the question. */
+/** Without OpenCode: it looks for npm's registry, about which its owner is asked too. */
 const AGENTS: Record<string, Agent> = {
   goose: { program: join(own, 'goose'), provider: 'openai-chat' },
   codex: { program: join(own, 'codex-acp'), provider: 'openai' },
   claude: { program: join(own, 'claude-agent-acp'), provider: 'anthropic' },
   pi: { program: join(root, 'node_modules/.bin/pi-acp'), provider: 'openai-chat', shell: true },
   gemini: { program: join(more, '.bin/gemini'), provider: 'google' },
+  copilot: { program: join(more, '.bin/copilot'), provider: 'openai-chat' },
   qwen: { program: join(more, '.bin/qwen'), provider: 'openai-chat' },
 }
 

@@ -113,6 +113,19 @@ test('goose and Qwen name the server of a tool beside the call, and goose’s ow
   expect(asked('b', { command: 'rm -rf /' })).not.toHaveProperty('server')
 })
 
+test('Copilot names the server only when it announces a call; what has a command or a path is no such call', () => {
+  const { read, readPermission } = createUpdateReader('/w')
+  const asked = (toolCallId: string, announced: string, rawInput: object, kind = 'other') => {
+    read({ sessionUpdate: 'tool_call', toolCallId, title: announced, kind, rawInput })
+    return readPermission({ toolCall: { toolCallId, kind, title: 'Remember', rawInput }, options: [] })
+  }
+  expect(asked('a', 'claw-remember', { text: 'x' })).toMatchObject({ kind: 'mcp', server: 'claw' })
+  expect(asked('b', 'claw-remember', { command: 'rm -rf /' })).toMatchObject({ kind: 'execute' })
+  expect(asked('c', 'claw-remember', { path: '/etc/passwd', content: '' })).toMatchObject({ kind: 'edit' })
+  expect(asked('d', 'claw-remember', { url: 'https://example.org' }, 'fetch')).toMatchObject({ kind: 'fetch' })
+  expect(asked('e', 'Remember this', { text: 'x' })).toMatchObject({ kind: 'other' })
+})
+
 test('words of every shape are read, and overlong ones cut', () => {
   expect(read({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: 'a' } }).update).toEqual({
     kind: 'text',
