@@ -48,7 +48,7 @@ export function renderReport(facts: ReportFacts): string {
     section('Not done', leftOver(facts)),
     section('Tasks', taskSections(facts)),
     section('The goal as a whole', goalProof(facts)),
-    section('What you decided', decisions(facts.asks)),
+    section('What you decided', decisions(facts)),
     section('Cost and time', costWords(facts)),
     section('How it was kept apart', sandboxWords(facts.proofs)),
     section('See and undo', undoWords(facts)),
@@ -120,15 +120,18 @@ function goalProof({ goal, proofs }: ReportFacts): string {
   return proof ? proofTable(proof, `claw proof ${goal.number}`) : ''
 }
 
-function decisions(asks: readonly Ask[]): string {
-  return bullets(
-    asks.flatMap(({ question, choices, answer }) => {
+function decisions({ asks, plan }: ReportFacts): string {
+  const kept = plan?.draft?.offLimits ?? []
+  const standing = kept.length > 0 ? [`Standing notes of yours kept the work out of ${kept.map((glob) => code(glob)).join(', ')}.`] : []
+  return bullets([
+    ...standing,
+    ...asks.flatMap(({ question, choices, answer }) => {
       if (!answer) return []
       const label = choices.find((choice) => choice.id === answer.choice)?.label ?? answer.choice
       const said = [label, answer.text].filter((part) => part !== null && part !== '').map((part) => line(part!))
       return [`${line(question)} **${said.join(': ')}** (by ${line(answer.by)})`]
     }),
-  )
+  ])
 }
 
 function costWords({ goal, runs, now, cost }: ReportFacts): string {

@@ -326,6 +326,13 @@ test("the owner's decisions are kept, with who made them", () => {
   )
 })
 
+test('what standing notes kept the work out of is said', () => {
+  const draft = { ...plan.draft!, offLimits: ['CHANGELOG.md', 'docs/**'] }
+  expect(under(report({ plan: { ...plan, draft } }), 'What you decided')).toContain(
+    'Standing notes of yours kept the work out of `CHANGELOG.md`, `docs/**`.',
+  )
+})
+
 test('the proof of the goal as a whole is shown', () => {
   const whole = proof({ id: 'proof_9', kind: 'landing', taskId: null, runId: null })
   expect(under(report({ proofs: [proof(), whole] }), 'The goal as a whole')).toContain('claw proof 12')
