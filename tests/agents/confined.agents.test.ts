@@ -9,7 +9,9 @@ import { script } from '../fakes/scripted-agent.ts'
 import { startModelServer } from '../model-server/model-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const path = `${join(import.meta.dirname, 'node_modules/.bin')}:/usr/local/bin:/usr/bin:/bin`
+const own = join(import.meta.dirname, 'node_modules/.bin')
+const more = join(import.meta.dirname, 'more/node_modules')
+const path = [own, join(more, '.bin'), join(more, 'opencode-linux-x64/bin'), '/usr/local/bin:/usr/bin:/bin'].join(':')
 const programs = createPrograms({
   node: process.execPath,
   path,
@@ -21,6 +23,10 @@ const APIS: Record<string, ModelAccess['api']> = {
   goose: 'openai-chat',
   codex: 'openai-responses',
   claude: 'anthropic',
+  opencode: 'openai-chat',
+  gemini: 'google',
+  qwen: 'openai-chat',
+  copilot: 'openai-chat',
 }
 
 /** With a network of its own each real agent still reaches its model, and nothing but it. */
@@ -28,7 +34,7 @@ describe.each(Object.entries(APIS))('%s in its sandbox', (name, api) => {
   const profile = listProfiles(programs, {}).find((other) => other.name === name)
   const isThere =
     profile !== undefined && [profile.command[0], ...(profile.programs ?? [])].every((word) => programs.find(word))
-  if (!isThere) console.log(`skipped: ${name} is not installed (npm run agents:install)`)
+  if (!isThere) console.log(`skipped: ${name} is not installed (npm run agents:install, agents:install:more)`)
 
   test.skipIf(!isThere)('talks to its model through the door and works', async () => {
     await using server = await startModelServer({ script: scriptModel })
