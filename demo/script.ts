@@ -147,6 +147,7 @@ const PLAN = {
       checks: [check('limiter', 'the limiter limits')],
       overlay: [{ path: 'acceptance/limiter.test.js', content: LIMITER_TEST }],
       agent: null,
+      credentials: [],
       act: null,
     },
     {
@@ -160,6 +161,7 @@ const PLAN = {
       checks: [check('validate', 'bad notes are refused')],
       overlay: [{ path: 'acceptance/validate.test.js', content: VALIDATE_TEST }],
       agent: null,
+      credentials: [],
       act: null,
     },
     {
@@ -173,6 +175,7 @@ const PLAN = {
       checks: [check('counter', 'the counter counts')],
       overlay: [{ path: 'acceptance/counter.test.js', content: COUNTER_TEST }],
       agent: null,
+      credentials: [],
       act: null,
     },
     {
@@ -186,6 +189,7 @@ const PLAN = {
       checks: [check('wired', 'the service limits, refuses and counts')],
       overlay: [{ path: 'acceptance/wired.test.js', content: WIRED_TEST }],
       agent: null,
+      credentials: [],
       act: null,
     },
   ],

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { type Act, ActEffect, ActHost, PROBES } from '../../core/act.ts'
+import { PlannedCredential } from '../../core/credential.ts'
 import { Check, OverlayFile, PlanDraft, PlannedTask, TaskKind } from '../../core/plan.ts'
 import type { Usage } from '../../core/run.ts'
 import type { Brain } from '../brain/brain.ts'
@@ -115,6 +116,16 @@ const WireTask = z.object({
     .array(OverlayFile)
     .describe('Acceptance tests laid over the checkout when checks run: path and whole content'),
   agent: z.string().nullable().describe('null, unless the owner asked for a certain agent'),
+  credentials: z
+    .array(
+      z.object({
+        secret: PlannedCredential.shape.secret.describe('Its name, or where it lies, as the owner’s words say'),
+        variable: PlannedCredential.shape.variable.describe('The variable that the agent finds it in'),
+        as: PlannedCredential.shape.as.unwrap().describe('The value itself, or the path of a file that holds it'),
+      }),
+    )
+    .max(20)
+    .describe('Secrets without which it cannot be done; mostly empty. The owner is asked before any is given'),
   act: WireAct.nullable().describe('For kind act: what it declares; else null'),
 })
 

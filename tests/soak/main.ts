@@ -8,6 +8,8 @@
  *   npm run soak -- --minutes 10 --goals 60   shorter
  *   npm run soak -- --seed 7 --keep           the same luck again; leaves the folder
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MINUTE, SECOND, systemClock } from '../../core/clock.ts'
@@ -26,7 +28,7 @@ import {
   settled,
 } from '../scenarios/harness.ts'
 import { judgeLedger, type LedgerRow } from './judge-ledger.ts'
-import { type Held, heldBy, median, megabytesIn } from './measure.ts'
+import { aliveMb, type Held, heldBy, median, megabytesIn } from './measure.ts'
 import { startProvider } from './provider.ts'
 
 const { values } = parseArgs({
@@ -50,7 +52,9 @@ const KILL_EVERY_MS = lastsMs / 24
 const LOOK_MS = SECOND
 /** After its time, what is open is given so long to end. */
 const LATE_MS_MAX = 10 * MINUTE
-const RSS_GROWTH_MB_MAX = 60
+const WARM_SAMPLES = 30
+const ALIVE_GROWTH_MB_MAX = 10
+const RSS_MB_MAX = 400
 const FDS_GROWTH_MAX = 20
 const MB_PER_GOAL_MAX = 1.5
 
@@ -60,8 +64,15 @@ async function main(): Promise<number> {
   if (values.keep) process.env['KEEP_SCENES'] = '1'
   say(`${goalsMax} goals in ${values.minutes} minutes, seed ${values.seed}`)
   await using provider = await startProvider(random, Number(values.limits))
+  const folder = mkdtempSync(join(tmpdir(), 'claw-soak-'))
+  await using _folder = { [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }) }
+  const aliveFile = join(folder, 'alive.ndjson')
   await using scene = createScene({
-    env: { SOAK_KEY: 'sk-of-the-soak' },
+    env: {
+      SOAK_KEY: 'sk-of-the-soak',
+      NODE_OPTIONS: `--expose-gc --import ${join(import.meta.dirname, 'collect.js')}`,
+      SOAK_ALIVE_FILE: aliveFile,
+    },
     config: {
       agents: {
         default: 'scripted',
@@ -79,6 +90,7 @@ async function main(): Promise<number> {
   const passed = () => systemClock.monotonic() - startedAt
   const isCalm = () => passed() > lastsMs * (1 - CALM_PART)
   const held: Held[] = []
+  let aliveBefore: number | undefined
   const files: Record<string, string> = {}
   const facts: Facts[] = []
   let added = 0
@@ -104,6 +116,8 @@ async function main(): Promise<number> {
       if (isCalm()) {
         const now = heldBy(life.pid)
         if (now) held.push(now)
+        // After its first goals: what is loaded late is loaded by then.
+        if (held.length === WARM_SAMPLES) aliveBefore = await aliveMb(life.pid, aliveFile, systemClock)
       } else if (passed() > nextKill) {
         nextKill = passed() + KILL_EVERY_MS * (0.5 + random())
         if (random() < 0.6) {
@@ -122,6 +136,7 @@ async function main(): Promise<number> {
   }
   await settled(scene, life)
   const atEnd = heldBy(life.pid)
+  const aliveAtEnd = await aliveMb(life.pid, aliveFile, systemClock)
   const stoppedMs = await life.stop()
 
   const ledger = judgeLedger(scene.rows<LedgerRow>('select state, inputTokens from spend'), provider.served)
@@ -129,13 +144,17 @@ async function main(): Promise<number> {
   const quarter = Math.max(1, Math.floor(held.length / 4))
   const [first, last] = [held.slice(0, quarter), held.slice(-quarter)]
   const growth = {
-    rssMb: median(last.map(({ rssMb }) => rssMb)) - median(first.map(({ rssMb }) => rssMb)),
+    aliveMb: aliveBefore === undefined || aliveAtEnd === undefined ? null : aliveAtEnd - aliveBefore,
     fds: median(last.map(({ fds }) => fds)) - median(first.map(({ fds }) => fds)),
   }
   const wrong = [
     ...(await askFinalQuestions(scene, { files, facts, runsPerTask: null, morePrompts: 1_000 })),
     ...ledger.wrong,
-    ...(growth.rssMb > RSS_GROWTH_MB_MAX ? [`memory grew by ${growth.rssMb} MB in the calm part`] : []),
+    ...(growth.aliveMb === null ? ['nobody knows what is alive in the daemon'] : []),
+    ...((growth.aliveMb ?? 0) > ALIVE_GROWTH_MB_MAX
+      ? [`what is alive in the daemon grew by ${growth.aliveMb} MB in the calm part`]
+      : []),
+    ...((atEnd?.rssMb ?? 0) > RSS_MB_MAX ? [`the daemon holds ${atEnd?.rssMb} MB`] : []),
     ...(growth.fds > FDS_GROWTH_MAX ? [`descriptors grew by ${growth.fds} in the calm part`] : []),
     ...(megabytes > 20 + added * MB_PER_GOAL_MAX ? [`the home holds ${megabytes} MB after ${added} goals`] : []),
   ]
@@ -150,7 +169,7 @@ async function main(): Promise<number> {
     providerLimits: provider.limited,
     served: provider.served.length,
     ledger: { ...ledger, wrong: undefined },
-    calm: { samples: held.length, ...growth, rssMbAtEnd: atEnd?.rssMb, fdsAtEnd: atEnd?.fds },
+    calm: { samples: held.length, ...growth, rssMbAtEnd: atEnd?.rssMb, aliveMbAtEnd: aliveAtEnd, fdsAtEnd: atEnd?.fds },
     homeMb: megabytes,
     stoppedMs: Math.round(stoppedMs),
     wrong,

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '../../core/clock.ts'
 
 /** What a daemon holds at one moment. */
 export interface Held {
@@ -16,6 +17,21 @@ export function heldBy(pid: number): Held | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Megabytes that are alive in a daemon that `collect.js` is loaded into, after all garbage is gone; undefined: it did not say. */
+export async function aliveMb(pid: number, file: string, clock: Pick<Clock, 'sleep'>): Promise<number | undefined> {
+  const said = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+  const before = said().length
+  process.kill(pid, 'SIGUSR2')
+  for (let look = 0; look < 100; look++) {
+    await clock.sleep(100)
+    const lines = said()
+    if (lines.length === before) continue
+    const { heapUsed, external } = JSON.parse(lines.at(-1)!) as { heapUsed: number; external: number }
+    return Math.round((heapUsed + external) / 1024 ** 2)
+  }
+  return undefined
 }
 
 /** Megabytes below a folder. What vanishes meanwhile counts nothing. */

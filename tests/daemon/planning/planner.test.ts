@@ -24,6 +24,7 @@ const wire = {
       checks: [check],
       overlay: [{ path: 'tests/a.test.ts', content: 'x' }],
       agent: null,
+      credentials: [],
       act: null,
     },
   ],
@@ -59,6 +60,13 @@ test('what the brain answers becomes a draft, with nulls as defaults and limits 
   expect(draft.checks[0]).toMatchObject({ timeoutSeconds: 3600, network: true })
   expect(draft.questions).toEqual(['Which port?'])
   expect(draft.tasks[0]!.overlay).toEqual([{ path: 'tests/a.test.ts', content: 'x' }])
+})
+
+test('a secret that a task needs comes through by its name, for the owner to be asked about', async () => {
+  const credentials = [{ secret: 'deploy', variable: 'DEPLOY_TOKEN', as: 'file' }]
+  const brain = createFakeBrain({ ...wire, tasks: [{ ...wire.tasks[0], credentials }] })
+  const { draft } = await createPlanner({ brain, prompts }).plan(aRequest())
+  expect(draft.tasks[0]!.credentials).toEqual(credentials)
 })
 
 test('a key that core would not take is asked for again, not thrown', async () => {
