@@ -3,7 +3,7 @@
  * `mmdebstrap --variant=minbase --include=matrix-synapse,ca-certificates sid FOLDER` and name it in CLAW_SYNAPSE_ROOT.
  */
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MatrixConfig } from '../../config/channels.ts'
 import { systemClock } from '../../core/clock.ts'
 import { silentLog } from '../../core/world.ts'
@@ -73,6 +73,39 @@ describe.skipIf(!ROOT)('against Synapse', { timeout: 120_000 }, () => {
       cut: () => synapse.cut(),
       async [Symbol.asyncDispose]() {},
     }
+  })
+
+  test('an invitation is taken, and a limit is told with its moment', async () => {
+    const [me, ann] = await Promise.all([synapse.register('claw'), synapse.register('ann')])
+    const admin = await synapse.register('admin', { isAdmin: true })
+    await using channel = openOn(synapse, createMemory(), me.token)
+    const heard: string[] = []
+    await channel.start(
+      async (events) => void heard.push(...events.map((event) => (event.type === 'message' ? event.text : event.type))),
+      () => {},
+    )
+    const path = '/_matrix/client/v3/createRoom'
+    const { room_id: id } = await synapse.request<{ room_id: string }>(ann.token, 'POST', path, { invite: [me.id] })
+    const members = () =>
+      synapse
+        .request<{ joined: Record<string, unknown> }>(ann.token, 'GET', `${roomPath(id)}/joined_members`)
+        .then(({ joined }) => Object.keys(joined))
+    await expect.poll(members, { timeout: 20_000 }).toContain(me.id)
+    const hello = { msgtype: 'm.text', body: 'hello' }
+    await synapse.request(ann.token, 'PUT', `${roomPath(id)}/send/m.room.message/1`, hello)
+    await expect.poll(() => heard, { timeout: 20_000 }).toEqual(['hello'])
+
+    const limit = { messages_per_second: 1, burst_count: 1 }
+    const override = `/_synapse/admin/v1/users/${encodeURIComponent(me.id)}/override_ratelimit`
+    await synapse.request(admin.token, 'POST', override, limit)
+    const faults: { code?: string; details?: { retryAt?: number } }[] = []
+    for (let n = 0; n < 5 && faults.length === 0; n++) {
+      await channel
+        .send({ id, kind: 'direct' }, { text: `${n}`, key: `limit-${n}` })
+        .catch((error) => faults.push(error))
+    }
+    expect(faults[0]).toMatchObject({ code: 'channel_limited' })
+    expect(faults[0]!.details!.retryAt).toBeGreaterThan(Date.now() - 5_000)
   })
 })
 

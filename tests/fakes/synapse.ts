@@ -12,7 +12,7 @@ import { systemClock } from '../../core/clock.ts'
 export interface Synapse extends AsyncDisposable {
   url: string
   /** Answers the account's name and access token. */
-  register(user: string): Promise<{ id: string; token: string }>
+  register(user: string, options?: { isAdmin?: boolean }): Promise<{ id: string; token: string }>
   request<T>(token: string, method: string, path: string, body?: unknown): Promise<T>
   cut(): Promise<() => Promise<void>>
 }
@@ -95,12 +95,13 @@ rc_joins: { local: ${easy}, remote: ${easy} }
   return {
     url,
     request,
-    async register(user) {
+    async register(user, { isAdmin = false } = {}) {
       const path = '/_synapse/admin/v1/register'
       const { nonce } = await request<{ nonce: string }>('', 'GET', path)
       const password = randomUUID()
-      const mac = createHmac('sha1', SECRET).update([nonce, user, password, 'notadmin'].join('\0')).digest('hex')
-      const body = { nonce, username: user, password, mac, admin: false }
+      const role = isAdmin ? 'admin' : 'notadmin'
+      const mac = createHmac('sha1', SECRET).update([nonce, user, password, role].join('\0')).digest('hex')
+      const body = { nonce, username: user, password, mac, admin: isAdmin }
       const made = await request<{ user_id: string; access_token: string }>('', 'POST', path, body)
       return { id: made.user_id, token: made.access_token }
     },
