@@ -56,6 +56,8 @@ export interface ChannelsDeps {
   config: Readonly<Record<string, ChannelConfig>>
   /** A secret by its reference: `env:…`, `file:…`. */
   readSecret(reference: string): string | undefined
+  /** A channel is there from now on; what it can do is known. */
+  onReady?(name: string): void
 }
 
 const CHECK_MS = 30_000
@@ -105,6 +107,7 @@ export function createChannels(deps: ChannelsDeps): Channels {
         slot.channel = channel
         if (slot.state !== 'troubled') setState(slot, 'ready', account)
         await wake(slot.name)
+        deps.onReady?.(slot.name)
         return
       } catch (error) {
         await Promise.resolve(channel?.[Symbol.asyncDispose]()).catch(() => {})

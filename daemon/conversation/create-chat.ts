@@ -71,7 +71,14 @@ const TRANSCRIPT_BYTES_MAX = 200_000
 export function createChat(deps: ChatDeps): ChatParts {
   const { store, queue, world, config } = deps
   const people = createPeople({ store, world })
-  const channels = createChannels({ store, queue, world, config: config.channels, readSecret: deps.readSecret })
+  const channels = createChannels({
+    store,
+    queue,
+    world,
+    config: config.channels,
+    readSecret: deps.readSecret,
+    onReady: () => herald.onChannelReady(),
+  })
   const attachments = createAttachments({
     store,
     world,
@@ -139,6 +146,7 @@ export function createChat(deps: ChatDeps): ChatParts {
     config: config.chat,
     timezone: deps.timezone,
     channel: (name) => channels.find(name),
+    isKnown: (name) => channels.list().some((channel) => channel.name === name),
     pause: (goal, by) => deps.owner.goals.pause(goal, by),
   })
 

@@ -34,12 +34,16 @@ export interface HeraldDeps {
   config: HeraldConfig
   timezone: string
   channel(name: string): Channel | undefined
+  /** Whether a channel is set up, open or not. */
+  isKnown(name: string): boolean
   /** Pauses a goal that nobody answered for. */
   pause(goal: string, by: string): Promise<void>
 }
 
 export interface Herald extends AsyncDisposable {
   start(): Promise<void>
+  /** Asks that were opened while a channel was away are told there. */
+  onChannelReady(): void
   /** Whether somebody was told of this over a channel; waits until it was looked at. */
   isTold(event: StoredEvent): Promise<boolean>
 }
@@ -155,6 +159,12 @@ export function createHerald(deps: HeraldDeps): Herald {
       await look()
       await remind().catch((error) => log.error({ err: error }, 'nobody could be reminded'))
       remindLater()
+    },
+    onChannelReady() {
+      if (!isOn) return
+      looking = looking
+        .then(() => store.transaction((tx) => tell.openAsks(tx)))
+        .catch((error) => log.error({ err: error }, 'open asks could not be passed on'))
     },
     async isTold(event) {
       if (!isOn) return false

@@ -24,6 +24,8 @@ export interface TellDeps {
   queue: Queue
   world: World
   channel(name: string): Channel | undefined
+  /** Whether a channel is set up, open or not. */
+  isKnown(name: string): boolean
   /** The moment from which on something may be said unasked. */
   unasked(now: number): number
 }
@@ -32,8 +34,11 @@ export interface TellDeps {
 const PROGRESS_MS = 2 * SECOND
 const NOTHING = { buttons: false, reactions: false }
 
-export function createTell({ queue, world, channel, unasked }: TellDeps) {
-  /** Chats in which an ask belongs: those of everybody who may answer it. */
+export function createTell({ queue, world, channel, isKnown, unasked }: TellDeps) {
+  /**
+   * Chats in which an ask belongs: those of everybody who may answer it. A channel that is away is told when it is
+   * back, and knows then what it can show.
+   */
   async function chatsFor(db: Db, ask: Ask, goal: Goal): Promise<ChatRow[]> {
     const chats = new Map<string, ChatRow>()
     for (const person of await listPeople(db)) {
@@ -92,7 +97,8 @@ export function createTell({ queue, world, channel, unasked }: TellDeps) {
     if (given) return [given]
     const owners = await listPeople(db, { role: 'owner' })
     const chats = (await Promise.all(owners.map((owner) => directChats(db, owner.id)))).flat()
-    return chats.filter((chat) => channel(chat.channel) !== undefined)
+    // A report waits for a channel that is away.
+    return chats.filter((chat) => isKnown(chat.channel))
   }
 
   return {

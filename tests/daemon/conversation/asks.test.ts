@@ -177,3 +177,38 @@ test('in quiet hours nothing is said unasked; it comes afterwards, and what was 
   await chat.quiet()
   expect(chat.messages(/^\*\*\? 2/)).toEqual([])
 })
+
+test('what happened while a channel was away is told when it is back: open asks and reports, once', async () => {
+  const chat = await openChatRoom()
+  await chat.pair('ann', 'owner')
+  const { channels } = chat.room.daemon.chat
+  await channels.close('fake')
+  const back = Promise.withResolvers<void>()
+  const channel = chat.server.open()
+  const opening = channels.addLocal({
+    ...channel,
+    async check() {
+      await back.promise
+      return { account: '@claw', words: [] }
+    },
+  })
+  await chat.room.add(plan([task('a')]), null, { autonomy: 'ask-plan' })
+  await chat.room.add(plan([task('b')]), null)
+  await chat.room.until(({ goal }) => goal.reportFile !== null, '2')
+  // The herald has passed both by.
+  const told = `select key from chat_out join chat on chat.id = chat_out.chatId where channel = 'terminal'`
+  while (!/ask:.*report:/s.test(JSON.stringify(chat.room.query(told))))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(chat.messages(/^\*\*\? 1|is met/)).toEqual([])
+  back.resolve()
+  await opening
+  await chat.shown(isAsk)
+  await chat.shown(/#2 is met/)
+  await channels.close('fake')
+  await chat.open(chat.server)
+  chat.say('ann', 'status')
+  await chat.shown(/1 open/)
+  await chat.quiet()
+  expect(chat.messages(/^\*\*\? 1/)).toHaveLength(1)
+  expect(chat.messages(/#2 is met/)).toHaveLength(1)
+})

@@ -34,11 +34,21 @@ test('a goal given in words is planned, asked about by buttons, landed, and repo
   expect(progress[0]!.edits).toBeGreaterThan(0)
   const { goal } = await chat.room.daemon.goals.show('1')
   expect(goal.source.surface).toBe('chat')
+  const asked = chat.model!.requests.length
+  chat.say('ann', '/diff 1.1')
+  expect((await chat.shown(/```diff/)).text).toContain('+good')
+  chat.say('ann', '/proof 1.1')
+  expect((await chat.shown(/^proof_/)).text).toMatch(/passed, on commit .*\n- check 1 `grep -q good a\.txt`: passed/)
+  chat.say('ann', '/report 1')
+  await chat.shown(({ file }) => file?.name === 'goal-1.md')
+  chat.say('ann', '/diff 9')
+  await chat.shown(/there is no goal 9/i)
+  expect(chat.model!.requests.length).toBe(asked)
   expect(chat.events('chat.acted')).toMatchObject([
     { by: 'fake:ann', role: 'owner', action: 'add_goal' },
     { by: 'fake:ann', role: 'owner', action: 'answer' },
   ])
-  expect(chat.events('chat.said')).toMatchObject([{ by: 'fake:ann', text: 'please write a' }])
+  expect(chat.events('chat.said')[0]).toMatchObject({ by: 'fake:ann', text: 'please write a' })
 })
 
 test('status, inbox, help and all other commands ask no model anything', async () => {
@@ -293,4 +303,23 @@ test('a daemon that goes away in the middle of a call goes on from there: nothin
   expect(chat.messages(/Goal added/)).toHaveLength(1)
   expect(chat.room.query('select number from goal')).toEqual([{ number: 1 }])
   expect(chat.room.query(`select kind from chat_turn where kind = 'call'`)).toHaveLength(1)
+})
+
+test('a brain answers an ask with the person’s own words, and what it may not do comes back to it as words', async () => {
+  const chat = await openChatRoom({
+    brain: (prompt) => {
+      const came = prompt.split('# What came of your calls')[1]
+      if (came) return { say: came.includes('already') ? 'It was answered before.' : 'I answered it.' }
+      return { calls: [['answer_ask', { ask: '1', choice: 'yes' }]] }
+    },
+  })
+  await chat.pair('ann', 'owner')
+  await chat.room.add(plan([task('a')]), null, { autonomy: 'ask-plan' })
+  await chat.room.openAsk('plan-approval')
+  chat.say('ann', 'yes, carry out the plan of goal 1')
+  await chat.shown(/I answered it/)
+  expect((await chat.room.daemon.inbox.get('1')).answer).toMatchObject({ choice: 'yes', by: 'fake:ann' })
+  chat.say('ann', 'carry it out again')
+  await chat.shown(/It was answered before/)
+  expect(chat.events('ask.answered')).toHaveLength(1)
 })
