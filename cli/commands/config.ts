@@ -37,10 +37,11 @@ export async function set(surface: Surface, key: string, text: string): Promise<
 export async function edit(surface: Surface): Promise<number> {
   const { configFile } = surface.paths
   const editor = editorOf(surface, `edit ${configFile} yourself`)
-  if (!surface.canAsk) throw usage('There is no terminal to edit on; use claw config set')
   const draft = `${configFile}.edit`
   mkdirSync(dirname(configFile), { recursive: true, mode: 0o700 })
-  if (!existsSync(draft)) writeFileSync(draft, readText(configFile) || FIRST, { mode: 0o600 })
+  const before = readText(configFile)
+  if (existsSync(draft)) surface.say(`Going on with ${draft}, which did not take effect before.`)
+  else writeFileSync(draft, before || FIRST, { mode: 0o600 })
   openEditor(surface, editor, draft)
   const text = readFileSync(draft, 'utf8')
   try {
@@ -48,6 +49,9 @@ export async function edit(surface: Surface): Promise<number> {
   } catch (error) {
     surface.say(`What you wrote is kept in ${draft}; claw config edit goes on with it.`)
     throw error
+  }
+  if (readText(configFile) !== before) {
+    throw usage(`${configFile} was changed meanwhile and is left as it is; what you wrote is in ${draft}`)
   }
   writeWhole(configFile, text)
   rmSync(draft)

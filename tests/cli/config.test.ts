@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -50,4 +50,36 @@ test('check names the line, get the nearest key', async () => {
   })
   rmSync(file)
   expect((await claw(['config', 'get', 'runs.maxx'], { home })).stderr).toContain('did you mean runs.max?')
+})
+
+test('edited in the editor it takes effect only when it is right, and what was written is never lost', async () => {
+  const edit = (script: string) => {
+    const editor = join(home, 'editor')
+    writeFileSync(editor, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    return claw(['config', 'edit'], { home, env: { EDITOR: editor } })
+  }
+  expect(await claw(['config', 'edit'], { home })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`Set VISUAL or EDITOR, or edit ${file}`),
+  })
+  expect(existsSync(file)).toBe(false)
+
+  expect(await edit('printf "runs:\\n  max: 4\\n" > "$1"')).toMatchObject({ code: 0, stdout: `${file} is right.\n` })
+  expect(readFileSync(file, 'utf8')).toBe('runs:\n  max: 4\n')
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+
+  const wrong = await edit('sed -i s/max/maxx/ "$1"')
+  expect(wrong).toMatchObject({ code: 2, stdout: '' })
+  expect(wrong.stderr).toMatch(/claw config edit goes on with it\.\n.*config\.yaml:2/s)
+  expect(readFileSync(file, 'utf8')).toBe('runs:\n  max: 4\n')
+
+  const mended = await edit('grep -q maxx "$1" && sed -i "s/maxx: 4/max: 5/" "$1"')
+  expect(mended).toMatchObject({ code: 0, stderr: expect.stringContaining(`Going on with ${file}.edit`) })
+  expect(readFileSync(file, 'utf8')).toBe('runs:\n  max: 5\n')
+  expect(existsSync(`${file}.edit`)).toBe(false)
+
+  const late = await edit(`printf "runs:\\n  max: 6\\n" > ${file}; sed -i "s/max: 5/max: 7/" "$1"`)
+  expect(late).toMatchObject({ code: 2, stderr: expect.stringContaining('was changed meanwhile') })
+  expect(readFileSync(file, 'utf8')).toBe('runs:\n  max: 6\n')
+  expect(readFileSync(`${file}.edit`, 'utf8')).toBe('runs:\n  max: 7\n')
 })
