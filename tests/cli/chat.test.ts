@@ -13,6 +13,7 @@ import { type ChatRoomOptions, openChatRoom } from '../daemon/conversation/chat-
 import { serveFakeApp } from '../fakes/served-app.ts'
 import { BOT_TOKEN, startTelegramServer } from '../fakes/telegram-server.ts'
 import { plan, task } from '../scenarios/daemon-room.ts'
+import { hasTerminal, onTerminal } from './on-terminal.ts'
 import { claw } from './run-claw.ts'
 
 /** The real conversation behind the real routes, and the command line as a process of its own. */
@@ -217,4 +218,40 @@ test('a channel is set up by flags with a live check, listed, tested and removed
   ])
   expect(JSON.parse(again.stdout)).toMatchObject({ name: 'mine', account: '@claw_test_bot' })
   expect(readFileSync(paths.configFile, 'utf8')).toContain(`file:${keyFile}`)
+})
+
+test.runIf(hasTerminal)(
+  'on a terminal a channel asks for what it needs, and a key that is typed goes into a file of its own',
+  async () => {
+    await using telegram = await startTelegramServer()
+    const { chat, served } = await open()
+    const { paths } = chat.room
+    const told = await onTerminal(
+      ['channel', 'add', 'telegram', '--set', `apiRoot=${telegram.url}`],
+      [[/Bot token \(from @BotFather/, `${BOT_TOKEN}\r`]],
+      { home: served.home },
+    )
+    expect(told.code, told.text).toBe(0)
+    expect(told.text).toContain('1. In Telegram, write /newbot to @BotFather')
+    expect(told.text).toContain('✓ telegram: @claw_test_bot')
+    expect(told.text).not.toContain(BOT_TOKEN)
+    const file = join(paths.secretsDir, 'telegram-token')
+    expect(readFileSync(file, 'utf8')).toBe(`${BOT_TOKEN}\n`)
+    expect(readFileSync(paths.configFile, 'utf8')).toContain(`file:${file}`)
+  },
+)
+
+test.runIf(hasTerminal)('on a terminal the conversation goes on until /quit', async () => {
+  const { served } = await open({ brain: () => ({ say: 'A fine day to you.' }) })
+  const told = await onTerminal(
+    ['chat'],
+    [
+      [/Say what you want/, 'Good morning\r'],
+      [/A fine day to you\./, '/status\r'],
+      [/0 open, 0 waiting on you/, '/quit\r'],
+    ],
+    { home: served.home },
+  )
+  expect(told.code, told.text).toBe(0)
+  expect(told.left).toEqual([])
 })

@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   agentsFor,
@@ -15,7 +13,8 @@ import {
 } from '../../cli/setup/choices.ts'
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts'
 import { firstOf, say, when, work } from '../model-server/script.ts'
-import { claw, LAUNCHER } from './run-claw.ts'
+import { hasTerminal, onTerminal as runOnTerminal } from './on-terminal.ts'
+import { claw } from './run-claw.ts'
 
 const agent = (name: string, over: Partial<FoundAgent> = {}): FoundAgent => ({
   name,
@@ -169,7 +168,7 @@ describe('with a real daemon and a scripted model', { timeout: SLOW }, () => {
     expect(existsSync(join(home, 'config.yaml'))).toBe(false)
   })
 
-  test.runIf(existsSync('/usr/bin/script'))(
+  test.runIf(hasTerminal)(
     'on a terminal it asks, keeps a key that is entered in a file of its own, and writes only after it was shown',
     async () => {
       const told = await onTerminal(
@@ -195,7 +194,7 @@ describe('with a real daemon and a scripted model', { timeout: SLOW }, () => {
     },
   )
 
-  test.runIf(existsSync('/usr/bin/script'))(
+  test.runIf(hasTerminal)(
     'on a terminal the most that is asked is five questions, and then one tiny goal is done as proof',
     async () => {
       writeFileSync(join(home, 'config.yaml'), 'agents:\n  custom:\n    mine: { command: [/usr/bin/true] }\n')
@@ -226,30 +225,6 @@ describe('with a real daemon and a scripted model', { timeout: SLOW }, () => {
     },
   )
 
-  /** Types each answer when its question has appeared. */
-  function onTerminal(
-    args: string[],
-    answers: [RegExp, string][],
-  ): Promise<{ code: number | null; text: string; left: [RegExp, string][] }> {
-    // A pseudo-terminal of `script` has no size of its own, and everything would be wrapped at one column.
-    const line = `stty cols 200 rows 50; ${[process.execPath, LAUNCHER, ...args].join(' ')}`
-    const child = spawn('/usr/bin/script', ['-qec', line, '/dev/null'], {
-      cwd: home,
-      env: { ...env, HOME: home, CLAW_HOME: home, TZ: 'UTC', TERM: 'xterm', NO_COLOR: '1' },
-      timeout: SLOW,
-    })
-    let text = ''
-    let seen = 0
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += stripVTControlCharacters(chunk)
-      const next = answers[0]
-      const at = next ? text.slice(seen).search(next[0]) : -1
-      if (!next || at < 0) return
-      seen = text.length
-      answers.shift()
-      // As a person would: after a moment's look at it.
-      setTimeout(() => child.stdin.write(next[1]), 500)
-    })
-    return new Promise((resolve) => child.once('close', (code) => resolve({ code, text, left: answers })))
-  }
+  const onTerminal = (args: string[], answers: [RegExp, string][]) =>
+    runOnTerminal(args, answers, { home, env, timeoutMs: SLOW })
 })
