@@ -1,4 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { EmailConfig } from '../../config/channels.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -295,4 +301,32 @@ describe.skipIf(!hasMailServers)('against dovecot and exim', { timeout: 60_000 }
     expect(words.join('\n')).toContain(HOST)
     expect(await room.inbox(PEOPLE.ann)).toEqual([])
   })
+})
+
+test('a server whose certificate nobody trusts is refused in one line that says so', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'claw-tls-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', 'rsa:2048']
+  execFileSync('openssl', ['req', '-x509', ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' })
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (socket) => {
+    socket.on('error', () => {})
+    socket.write('* OK ready\r\n')
+  })
+  server.on('tlsClientError', () => {})
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const config = EmailConfig.parse({
+    kind: 'email',
+    address: 'claw@b.test',
+    password: 'env:P',
+    imap: `imaps://localhost:${port}`,
+  })
+  const world = { clock: systemClock, log: silentLog }
+  const deps = { name: 'email', world, secret: () => 'x', memory: createMemory() }
+  await using channel = createEmailChannel(config, deps, NO_DNS)
+  const refused = channel.check(AbortSignal.timeout(20_000))
+  await expect(refused).rejects.toMatchObject({ code: 'channel_refused', hint: expect.stringMatching(/certificate/) })
+  await expect(refused).rejects.toThrow(/^no secure connection to localhost:\d+: [^\n]+$/)
 })
