@@ -48,6 +48,8 @@ const LIMIT_MS: Record<Method | 'open' | 'close', number> = {
   optimize: 1_800_000,
   clear: 120_000,
 }
+/** Somebody may be waiting. */
+const TIDY_MS = 30_000
 /** Reads are asked again of a new process when theirs ended; writes are the caller's to repeat. */
 const REPEATABLE = new Set<Method>([
   'recall',
@@ -58,6 +60,8 @@ const REPEATABLE = new Set<Method>([
   'model',
   'wantsMerge',
 ])
+/** After these the index keeps what was there before, until it is tidied up. */
+const WRITES = new Set<Method>(['put', 'remove', 'embed', 'optimize', 'clear'])
 
 interface Waiting {
   resolve(value: unknown): void
@@ -86,6 +90,8 @@ export function createChildEngine(deps: ChildEngineDeps): Engine & { readonly pi
   let closing: Promise<void> | undefined
   let nextId = 1
   let busy = 0
+  /** Whether old versions may lie around. */
+  let isUntidy = false
   let idle: Disposable | undefined
   let disposed = false
 
@@ -139,10 +145,15 @@ export function createChildEngine(deps: ChildEngineDeps): Engine & { readonly pi
     return made
   }
 
-  function ask(to: Session, method: Method | 'open' | 'close', args: readonly unknown[]): Promise<unknown> {
+  function ask(
+    to: Session,
+    method: Method | 'open' | 'close',
+    args: readonly unknown[],
+    limitMs = LIMIT_MS[method],
+  ): Promise<unknown> {
     const id = nextId++
     return new Promise((resolve, reject) => {
-      const limit = clock.after(LIMIT_MS[method], () => {
+      const limit = clock.after(limitMs, () => {
         log.error({ method }, 'memory engine hangs, killed')
         to.child.kill('SIGKILL')
       })
@@ -159,6 +170,7 @@ export function createChildEngine(deps: ChildEngineDeps): Engine & { readonly pi
   async function call<T>(method: Method, args: readonly unknown[], again = REPEATABLE.has(method)): Promise<T> {
     idle?.[Symbol.dispose]()
     busy++
+    isUntidy ||= WRITES.has(method)
     try {
       await closing
       if (disposed) throw new Fault('memory_unavailable', 'the memory is closed')
@@ -173,16 +185,20 @@ export function createChildEngine(deps: ChildEngineDeps): Engine & { readonly pi
       throw error
     } finally {
       busy--
-      if (busy === 0 && !disposed) idle = clock.after(deps.idleMs, () => void end())
+      if (busy === 0 && !disposed) idle = clock.after(deps.idleMs, () => void end({ isIdle: true }))
     }
   }
 
-  /** Lets the process finish and end. */
-  function end(): Promise<void> {
+  /** Lets the process finish and end; calls that come meanwhile wait for the next one, so that it may tidy up. */
+  function end({ isIdle = false } = {}): Promise<void> {
     const ending = session
     if (!ending || closing) return closing ?? Promise.resolve()
     session = undefined
     closing = (async () => {
+      if (isIdle && isUntidy) {
+        isUntidy = false
+        await ask(ending, 'optimize', [clock.now(), true], TIDY_MS).catch(() => {})
+      }
       await ask(ending, 'close', []).catch(() => {})
       if (ending.child.connected) ending.child.disconnect()
       const limit = clock.after(5_000, () => ending.child.kill('SIGKILL'))

@@ -24,7 +24,8 @@ export interface Engine extends AsyncDisposable {
   notesWithVectors(identity: string): Promise<string[]>
   /** Whether enough was written to make merging worth while now. */
   wantsMerge(): Promise<boolean>
-  optimize(now: number): Promise<void>
+  /** Merges what was written, drops old versions; all but the present one where nobody searches meanwhile. */
+  optimize(now: number, isAlone?: boolean): Promise<void>
   /** Forgets every passage and vector. */
   clear(): Promise<void>
 }

@@ -136,7 +136,7 @@ export async function openLocalEngine(
     },
     countByNote: () => index.countByNote(),
     notesWithVectors: (identity) => index.notesWithVectors(identity),
-    optimize: (now) => inTurn(() => index.optimize(now)),
+    optimize: (now, isAlone) => inTurn(() => index.optimize(now, isAlone)),
     clear: () =>
       inTurn(async () => {
         chosen = undefined

@@ -215,9 +215,12 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
     },
 
     async count() {
+      // Before the model is loaded it is not known whose they are; there are those of one model.
+      const tables = vectors ? [vectors] : [...vectorTables.values()]
+      const vectorRows = await Promise.all(tables.map((table) => table.countRows()))
       return {
         passages: (await passages?.countRows()) ?? 0,
-        vectors: (await vectors?.countRows()) ?? 0,
+        vectors: vectorRows.reduce((sum, rows) => sum + rows, 0),
         bytes: await sizeOf(dir),
       }
     },
@@ -238,11 +241,11 @@ export async function openLanceIndex(dir: string): Promise<NoteIndex> {
       return [...new Set(rows.map((row) => String(row['note'])))]
     },
 
-    async optimize(now) {
+    async optimize(now, isAlone = false) {
       // One process owns the folder, and writes take turns with this; only a search that is under way
-      // may still read an older version, and none takes as long as the grace.
+      // may still read an older version, and none takes as long as the grace. Alone, those go too that this makes.
       const upTo = seq
-      const settled = { cleanupOlderThan: new Date(now - GRACE_MS), deleteUnverified: true }
+      const settled = { cleanupOlderThan: new Date(isAlone ? now + GRACE_MS : now - GRACE_MS), deleteUnverified: true }
       await passages?.optimize(settled)
       merged = upTo
       await writeMark(mark, merged)

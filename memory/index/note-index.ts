@@ -34,8 +34,11 @@ export interface NoteIndex extends AsyncDisposable {
   countByNote(): Promise<Map<string, number>>
   /** Notes that have vectors of this model, whichever is in use. */
   notesWithVectors(identity: string): Promise<string[]>
-  /** Merges what was written since, drops versions nobody reads. Long; safe to be killed in. */
-  optimize(now: number): Promise<void>
+  /**
+   * Merges what was written since, drops versions nobody reads; with `isAlone` all but the present one, since the
+   * caller sees to it that nothing is searched meanwhile. Long; safe to be killed in.
+   */
+  optimize(now: number, isAlone?: boolean): Promise<void>
   /** Whether enough was written since the last time to make it worth while. */
   readonly wantsOptimize: boolean
   /** Forgets everything: the way out when it is broken. */

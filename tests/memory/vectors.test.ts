@@ -66,6 +66,32 @@ describe('with a local model', () => {
     expect((await memory.recall('heron')).passages).toHaveLength(1)
   })
 
+  withModel('what the index kept of earlier versions goes when the engine does, and nothing else', async () => {
+    const { memory, put, settings } = await openRoom({ ...asInProduct, embedder: useLite(), engineIdleMs: 1_000 })
+    for (let i = 0; i < 5; i++) {
+      put(`n${i}.md`, `The heron number ${i} stands in pond ${i}.`)
+      await memory.settled()
+      await memory.vectorsSettled()
+    }
+    const before = await memory.status()
+    expect(before.vectors).toBeGreaterThan(0)
+    await until(
+      () => childrenOf(process.pid).filter((command) => command.includes('engine-main')),
+      (found) => found.length === 0,
+      60_000,
+    )
+    const lance = join(settings.indexDir, 'engine/lance')
+    const tables = readdirSync(lance).filter((name) => name.endsWith('.lance'))
+    expect(tables).toHaveLength(2)
+    // The last step of a merge, the index of what was merged, makes one more.
+    for (const table of tables) {
+      const versions = readdirSync(join(lance, table, '_versions')).filter((name) => name.endsWith('.manifest'))
+      expect(versions.length, table).toBeLessThanOrEqual(2)
+    }
+    expect(await memory.status()).toMatchObject({ passages: before.passages, vectors: before.vectors })
+    expect((await memory.recall('heron number 3', { limit: 1 })).passages[0]?.path).toBe('n3.md')
+  })
+
   withModel('an edited note has the vectors of its new text alone', async () => {
     const { memory } = await openRoom({ ...asInProduct, embedder: useLite() })
     const { note } = await memory.remember({ text: 'The heron stands in the pond', source: owner })
