@@ -1,6 +1,5 @@
 /** What the plain commands do: the same tools that a brain has, without a brain. */
 import type { Clock } from '../../core/clock.ts'
-import { Fault } from '../../core/fault.ts'
 import type { Person } from '../../core/person.ts'
 import { oneLine } from '../../core/plain-text.ts'
 import type { OwnerContext } from '../../tools/context.ts'
@@ -80,8 +79,8 @@ export async function runCommand(
       }
     case 'plan': {
       const { goal } = await context.goals.show(command.name)
-      const why = whyNot(who.person, 'look', goal)
-      if (why !== undefined) throw new Fault('role_refused', `${who.person.name} may not look into the plan: ${why}`)
+      // A plan is what is in a goal: refused, and written down as refused, where its work is.
+      if (whyNot(who.person, 'look', goal) !== undefined) await context.goals.review(command.name)
       return { text: (await call('show_plan', { goal: command.name })).text }
     }
     case 'proof':
