@@ -62,6 +62,7 @@ export function createProgram(run: Run): Command {
       choices('--by <what>', 'What it is summed by; default: goal, with --goal its tasks.', [
         'goal',
         'task',
+        'run',
         'agent',
         'model',
         'day',

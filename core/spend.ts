@@ -26,11 +26,11 @@ export const SpendState = z.enum(['reserved', 'settled', 'estimated', 'void'])
 export type SpendState = z.infer<typeof SpendState>
 
 /** What sums of the ledger are made by. */
-export const CostBy = z.enum(['goal', 'task', 'agent', 'model', 'day'])
+export const CostBy = z.enum(['goal', 'task', 'run', 'agent', 'model', 'day'])
 export type CostBy = z.infer<typeof CostBy>
 
 export const CostRow = z.object({
-  /** `#12`, `12.3`, an agent, a model, a day; `-` for what belongs to no goal or task. */
+  /** `#12`, `12.3`, its run `12.3.1`, an agent, a model, a day; `-` for what belongs to no goal, task or run. */
   key: z.string(),
   ...Tokens.shape,
   requests: z.int(),

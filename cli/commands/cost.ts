@@ -1,4 +1,4 @@
-/** What was spent: on which goal, task, agent, model or day. */
+/** What was spent: on which goal, task, run, agent, model or day. */
 import { countOf } from '../../core/count.ts'
 import type { CostBy, CostRow, CostSheet } from '../../core/spend.ts'
 import { connect } from '../daemon.ts'

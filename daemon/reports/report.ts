@@ -122,7 +122,10 @@ function goalProof({ goal, proofs }: ReportFacts): string {
 
 function decisions({ asks, plan }: ReportFacts): string {
   const kept = plan?.draft?.offLimits ?? []
-  const standing = kept.length > 0 ? [`Standing notes of yours kept the work out of ${kept.map((glob) => code(glob)).join(', ')}.`] : []
+  const standing =
+    kept.length > 0
+      ? [`Standing notes of yours kept the work out of ${kept.map((glob) => code(glob)).join(', ')}.`]
+      : []
   return bullets([
     ...standing,
     ...asks.flatMap(({ question, choices, answer }) => {

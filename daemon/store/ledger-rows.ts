@@ -80,12 +80,14 @@ export async function sumSpend(db: Db, of: { goalId: GoalId } | { day: string } 
 const KEYS = {
   goal: sql<string>`coalesce('#' || goal.number, '-')`,
   task: sql<string>`coalesce(goal.number || '.' || task.number, '#' || goal.number, '-')`,
+  // What the brain was asked for a goal has no run.
+  run: sql<string>`coalesce(goal.number || '.' || task.number || '.' || (select attempt from run where run.id = spend.runId), '-')`,
   agent: sql<string>`spend.agent`,
   model: sql<string>`spend.model`,
   day: sql<string>`spend.day`,
 } as const satisfies Record<CostBy, unknown>
 
-/** Sums by goal, task, agent, model or day, the latest first where that has a meaning, else the dearest. */
+/** Sums by goal, task, run, agent, model or day, the latest first where that has a meaning, else the dearest. */
 export async function costSheet(db: Db, { by, goalId }: { by: CostBy; goalId?: GoalId | null }): Promise<CostSheet> {
   const key = KEYS[by]
   let query = db
@@ -108,7 +110,7 @@ export async function costSheet(db: Db, { by, goalId }: { by: CostBy; goalId?: G
     .groupBy(key)
   if (goalId) query = query.where('spend.goalId', '=', goalId)
   query =
-    by === 'day' || by === 'goal' || by === 'task'
+    by === 'day' || by === 'goal' || by === 'task' || by === 'run'
       ? query.orderBy(sql`max(spend.id)`, 'desc')
       : query.orderBy(sql`sum(usd)`, 'desc').orderBy(sql`sum(inputTokens)`, 'desc')
   const rows = await query.execute()

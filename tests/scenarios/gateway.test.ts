@@ -60,6 +60,10 @@ test('at its limit a run is stopped, the owner is asked, and a raised goal goes 
     unpriced: 0,
     estimated: 0,
   })
+  const { rows } = await room.daemon.cost({ by: 'run', goal: '1' })
+  const runs = view.taskViews[0]!.runs.map(({ attempt }) => `1.1.${attempt}`)
+  expect(rows.map(({ key }) => key).filter((key) => key !== '-')).toEqual(runs.toReversed())
+  expect(rows.reduce((sum, row) => sum + row.requests, 0)).toBe(served)
 }, 120_000)
 
 test('the owner’s key is nowhere that an agent can look: not in its environment, its files or on its wire', async () => {

@@ -13,6 +13,7 @@ const KEY_HEADERS = {
   'openai-chat': (headers: Headers) => headers['authorization'] === `Bearer ${KEY}`,
   openai: (headers: Headers) => headers['authorization'] === `Bearer ${KEY}`,
   anthropic: (headers: Headers) => headers['x-api-key'] === KEY,
+  google: (headers: Headers) => headers['x-goog-api-key'] === KEY,
 }
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
