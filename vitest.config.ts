@@ -1,4 +1,15 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** What takes longest begins first, so that nothing runs alone at the end: whole daemons, first of all those that are killed. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) =>
+      /\/scenarios\/(killed|survives)\./.test(moduleId) ? 0 : moduleId.includes('/tests/scenarios/') ? 1 : 2
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -10,7 +21,9 @@ export default defineConfig({
     // CI's machine is not ours; a test that only passes the second time is named in the output.
     retry: process.env['CI'] ? 1 : 0,
     pool: 'forks',
-    maxWorkers: 2,
+    // Most tests wait for processes: a third keeps two cores busy.
+    maxWorkers: Math.max(3, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
     reporters: [process.stdout.isTTY ? 'default' : ['default', { summary: false }]],
   },
 })
