@@ -172,3 +172,8 @@ export function freePort(): Promise<number> {
     })
   })
 }
+
+/** What sshd itself says to an account whose home is not there (that of a service, say) is no word of the command. */
+export function saidByCommand(words: string | null): string | null {
+  return words?.replace(/Could not chdir to home directory [^\n]*\n?/, '') || null
+}

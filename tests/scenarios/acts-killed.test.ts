@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { Ask } from '../../core/ask.ts'
 import { createProcessTable } from '../../daemon/processes/process-table.ts'
 import type { Step } from '../fakes/scripted-agent.ts'
-import { hasSshd, type Machine, startMachine } from '../fakes/sshd.ts'
+import { hasSshd, type Machine, saidByCommand, startMachine } from '../fakes/sshd.ts'
 import { anAct, aPage, type Page } from './act-plans.ts'
 import { createScene, type Life, openAsks, type Scene, settled, show } from './harness.ts'
 
@@ -124,7 +124,7 @@ describe.runIf(hasSshd)('killed while work outside is under way', () => {
     const second = await again(scene)
     await settled(scene, second)
     const view = await show(second, 1)
-    expect(view.effects.map(({ state, note }) => [state, note])).toEqual([
+    expect(view.effects.map(({ state, note }) => [state, saidByCommand(note)])).toEqual([
       ['undone', null],
       ['failed', 'cut short by a restart; look before it is run again'],
     ])

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { makeRepository } from '../fakes/repositories.ts'
 import type { Step } from '../fakes/scripted-agent.ts'
-import { hasSshd, startMachine } from '../fakes/sshd.ts'
+import { hasSshd, saidByCommand, startMachine } from '../fakes/sshd.ts'
 import { actPlan, anAct, aPage, WORDS } from './act-plans.ts'
 import { fileAt, openRoom, plan, states, task, taskOf } from './daemon-room.ts'
 import { aBrain } from './scripted-brain.ts'
+
+const CHECKOUT = join(import.meta.dirname, '../..')
 
 const body = (port: number) =>
   fetch(`http://127.0.0.1:${port}/`).then(
@@ -69,7 +71,7 @@ describe.runIf(hasSshd)('work outside a worktree, on a machine reached over ssh'
     expect(machine.active()).toEqual(['page.service'])
     await room.answer('undo-approval', 'yes')
     const after = await room.settled()
-    expect(after.effects.map(({ state, note }) => [state, note])).toEqual([
+    expect(after.effects.map(({ state, note }) => [state, saidByCommand(note)])).toEqual([
       ['undone', null],
       ['undone', null],
     ])
@@ -225,7 +227,9 @@ describe.runIf(hasSshd)('work outside a worktree, on a machine reached over ssh'
     expect(said).toMatch(/Permission denied|Host key verification failed/)
     for (const key of [machine.keyFile, page.deployKey]) expect(said).toMatch(new RegExp(`${key}: No such file`))
     expect(said).not.toContain('PRIVATE KEY')
-    expect(said).not.toMatch(/^\/.*\n/m)
+    // The checkout itself may lie below /tmp; libraries in it speak of keys.
+    const found = said.split('\n').filter((line) => line.startsWith('/') && !line.startsWith(`${CHECKOUT}/`))
+    expect(found).toEqual([])
 
     await room.daemon.goals.undo('1', 'test')
     await room.answer('undo-approval', 'yes')
@@ -311,7 +315,7 @@ describe.runIf(hasSshd)('work outside a worktree, on a machine reached over ssh'
     await room.answer('undo-approval', 'yes')
     const view = await room.settled()
     expect(view.effects.map(({ state }) => state)).toEqual(['undone', 'failed'])
-    expect(view.effects[1]!.note).toBe('it ended with 9: stuck')
+    expect(saidByCommand(view.effects[1]!.note)).toBe('it ended with 9: stuck')
     writeFileSync(lever, '')
     const again = await room.daemon.goals.undo('1', 'test')
     expect(again.steps).not.toContain('sed -i')

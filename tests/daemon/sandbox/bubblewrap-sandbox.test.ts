@@ -28,7 +28,8 @@ const deps = { clock: systemClock, log: silentLog }
 const place = [import.meta.dirname, '/opt', '/srv'].find(
   (folder) => !/^\/(var\/)?tmp\//.test(folder) && isWritable(folder),
 )
-const bubblewrapWorks = place !== undefined && (await probe()) === 'bubblewrap'
+const works = (await probe()) === 'bubblewrap'
+const bubblewrapWorks = place !== undefined && works
 if (!bubblewrapWorks)
   console.log('skipped: bubblewrap does not work here, or there is no folder outside /tmp to try it in')
 
@@ -262,7 +263,7 @@ describe.skipIf(!bubblewrapWorks).each(users)('bubblewrap, as %s', (user) => {
 
 test('where bubblewrap runs at all, our profile works with it', () => {
   const plain = spawnSync('bwrap', ['--ro-bind', '/', '/', '--unshare-pid', 'true'], { env: { PATH } })
-  expect(bubblewrapWorks).toBe(plain.status === 0)
+  expect(works).toBe(plain.status === 0)
 })
 
 test('a machine without bubblewrap gets a sandbox that says it is none', async () => {
