@@ -43,6 +43,11 @@ export interface SshPlaceDeps {
 const READY_MS_MAX = 10 * SECOND
 const LOOK_MS = 10
 const COMMAND_MS_MAX = 15 * SECOND
+/**
+ * Ends the agent when stdin is closed: the daemon is gone. An ssh-agent hides its environment from everybody but root,
+ * so that one which outlived its daemon could not be found again by what it carries.
+ */
+const WHILE_HELD = '"$@" & cat >/dev/null; kill $!'
 /** A socket's path may have 107 bytes on Linux, 103 elsewhere. */
 const SOCKET_PATH_MAX = 100
 
@@ -84,7 +89,12 @@ export async function openSshPlace(
 
   const agent = await startOwned(
     { table: deps.table },
-    { argv: [programs['ssh-agent']!, '-D', '-a', socket], cwd: folder, env: { PATH: deps.path }, runId: owner },
+    {
+      argv: ['/bin/sh', '-c', WHILE_HELD, 'sh', programs['ssh-agent']!, '-D', '-a', socket],
+      cwd: folder,
+      env: { PATH: deps.path },
+      runId: owner,
+    },
   )
   parts.defer(async () => {
     await stopOwned({ clock: deps.world.clock, table: deps.table }, agent, { graceMs: 0 })

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Ask } from '../../core/ask.ts'
 import { createProcessTable } from '../../daemon/processes/process-table.ts'
 import type { Step } from '../fakes/scripted-agent.ts'
@@ -19,8 +19,9 @@ async function begin(scene: Scene, page: Page, turns: Step[][]): Promise<Life> {
 }
 
 /** Kills the daemon once its agent has come to a standstill. */
-async function killAtStandstill(life: Life, words: string): Promise<void> {
+async function killAtStandstill(life: Life, words: string, look = () => {}): Promise<void> {
   await life.until((event) => event.type === 'run.updated' && (event.data as { text: string }).text === words)
+  look()
   await life.kill()
 }
 
@@ -51,13 +52,29 @@ async function nothingLeft(machine: Machine, scene: Scene): Promise<void> {
   expect(left).toEqual([])
 }
 
+/** By their command lines, which everybody may read: of an ssh-agent only root reads more. */
+function sshAgentsOf(scene: Scene): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]
+      } catch {
+        return [] // it has ended
+      }
+    })
+    .filter((line) => line.includes(scene.dir) && /^\S*ssh-agent /.test(line))
+}
+
 describe.runIf(hasSshd)('killed while work outside is under way', () => {
   test('what was done by then is proven by its probes, and no agent is started again', async () => {
     const machine = await startMachine()
     const page = await aPage(machine)
     await using scene = createScene()
     const first = await begin(scene, page, [[...counting(machine, page), ...STANDSTILL]])
-    await killAtStandstill(first, 'echo standstill')
+    await killAtStandstill(first, 'echo standstill', () => expect(sshAgentsOf(scene)).toHaveLength(1))
+    // Its keys go with the daemon, not only when the next one looks.
+    await vi.waitFor(() => expect(sshAgentsOf(scene)).toEqual([]), { timeout: 20_000 })
     const second = await again(scene)
     await second.until((event) => event.type === 'goal.reported')
     const view = await show(second, 1)
@@ -106,7 +123,7 @@ describe.runIf(hasSshd)('killed while work outside is under way', () => {
     const page = await aPage(machine)
     const [keys, service] = page.act.effects
     const count = join(machine.folder, 'undone')
-    const undo = `echo once >> ${count}; test -e ${machine.folder}/lever || sleep 600`
+    const undo = `echo once >> ${count}; while test -d ${machine.folder} && ! test -e ${machine.folder}/lever; do sleep 0.2; done`
     const slow = { ...page, act: { ...page.act, effects: [keys!, { ...service!, undo }] } }
     await using scene = createScene()
     const first = await begin(scene, slow, [page.serve])
